@@ -1,0 +1,101 @@
+//! Effects as values, one type for each capability.
+//!
+//! A plugin composes its own effect type from these. What it leaves out is not linked, so it does not appear among the
+//! component's imports.
+
+use crate::plugin::Perform;
+use crate::secrets::Chunk;
+use crate::types::{Milliseconds, ToolCall, TurnId};
+use crate::{events, http, log, sidecar, timers, tools};
+
+/// Requests through the `http` import.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HttpEffect {
+    /// Sends a request.
+    Send(http::RequestId, http::Request),
+    /// Gives one up.
+    Cancel(http::RequestId),
+}
+
+impl Perform for HttpEffect {
+    fn perform(self) {
+        match self {
+            Self::Send(id, request) => http::send(id, &request),
+            Self::Cancel(id) => http::cancel(id),
+        }
+    }
+}
+
+/// Life and input of sidecars.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SidecarEffect {
+    /// Starts one.
+    Start(sidecar::SidecarId, sidecar::Spec),
+    /// Writes to its standard input.
+    Send(sidecar::SidecarId, Vec<Chunk>),
+    /// Ends it.
+    Stop(sidecar::SidecarId, sidecar::StopMode),
+}
+
+impl Perform for SidecarEffect {
+    fn perform(self) {
+        match self {
+            Self::Start(id, spec) => sidecar::start(id, &spec),
+            Self::Send(id, data) => sidecar::send(id, &data),
+            Self::Stop(id, mode) => sidecar::stop(id, mode),
+        }
+    }
+}
+
+/// Tools that the host runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToolEffect {
+    /// Runs one.
+    Invoke(TurnId, ToolCall),
+}
+
+impl Perform for ToolEffect {
+    fn perform(self) {
+        match self {
+            Self::Invoke(turn, call) => tools::invoke(turn, &call),
+        }
+    }
+}
+
+/// Timers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TimerEffect {
+    /// Starts or moves one.
+    Set(timers::TimerId, Milliseconds),
+    /// Stops one.
+    Clear(timers::TimerId),
+}
+
+impl Perform for TimerEffect {
+    fn perform(self) {
+        match self {
+            Self::Set(id, after) => timers::set(id, after),
+            Self::Clear(id) => timers::clear(id),
+        }
+    }
+}
+
+/// Events of turns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventEffect(pub TurnId, pub events::Event);
+
+impl Perform for EventEffect {
+    fn perform(self) {
+        events::emit(self.0, &self.1);
+    }
+}
+
+/// Lines for the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogEffect(pub log::Level, pub String);
+
+impl Perform for LogEffect {
+    fn perform(self) {
+        log::write(self.0, &self.1);
+    }
+}

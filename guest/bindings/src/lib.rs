@@ -1,0 +1,21 @@
+//! Bindings of the `llm-provider` world for plugins written in Rust.
+//!
+//! The generated types compile on every target, so a plugin's state machine runs natively in tests. A plugin is a type
+//! that implements [`Plugin`]; its effects are values, pushed while an input is handled and performed by
+//! [`export_plugin!`] when the call ends. Which of the effect types in [`effects`] a plugin's own effect type contains
+//! decides what the built component imports.
+#![deny(missing_docs)]
+
+mod bindings;
+pub mod effects;
+mod plugin;
+
+pub use bindings::exports::llm::provider::provider;
+pub use bindings::llm::provider::{errors, events, http, log, secrets, sidecar, timers, tools, types};
+pub use plugin::{Perform, Plugin};
+
+#[doc(hidden)]
+pub mod __export {
+    pub use crate::bindings::{export_world, exports};
+    pub use crate::plugin::Shell;
+}

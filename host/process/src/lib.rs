@@ -1,0 +1,57 @@
+//! Child processes that never outlive their owner.
+//!
+//! A sidecar is a foreign program: it crashes, hangs, floods its standard error, forks helpers of its own and ignores
+//! polite requests. This crate starts one with an exact environment and says when and how it ended, and holds these
+//! promises on Linux:
+//!
+//! * **A child is a group.** It leads its own session; every signal of this crate goes to the whole process group, so
+//!   helpers that it forked end with it. When the child ends by itself, what is left of its group is killed.
+//! * **Nothing outlives the owner.** Dropping [`Child`] kills the group, inside a runtime or outside. When the owning
+//!   *process* is killed, the kernel kills the child (parent-death signal) and a guard process kills its group.
+//! * **No zombies, no wrong victims.** Every child is reaped, and its group is signalled only while the child is still
+//!   unreaped, so that its number cannot belong to anybody else.
+//! * **Nothing is inherited by accident.** The environment is cleared, no descriptor but the three standard ones
+//!   survives `exec`, signal dispositions are reset, the umask is 077, and there are no core dumps.
+//! * **Standard error never blocks the child** and never grows the owner: it is drained into a ring.
+//!
+//! Elsewhere than on Linux [`Child::spawn`] answers [`SpawnError::Unsupported`].
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use llm_provider_process::{Child, Spec};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! let spec = Spec::new("/bin/cat", "/tmp").env("PATH", "/usr/bin:/bin");
+//! let mut running = Child::spawn(spec).await?;
+//! running.stdin.write_all(b"hello").await?;
+//! let mut answer = [0; 5];
+//! running.stdout.read_exact(&mut answer).await?;
+//! let exit = running.child.stop(std::time::Duration::from_secs(5)).await;
+//! assert!(exit.success());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is not promised
+//!
+//! A descendant that leaves the group (`setsid` in a forked helper) escapes a group signal. [`Spec::mark`] finds those
+//! that kept their environment; one that also cleaned its environment needs a cgroup, which is the operator's to give.
+
+#![deny(missing_docs)]
+
+mod child;
+mod error;
+mod exit;
+mod pipes;
+mod platform;
+mod probe;
+mod ring;
+mod spec;
+
+pub use child::{Child, Running, TERM_GRACE};
+pub use error::{ProbeError, SpawnError};
+pub use exit::Exit;
+pub use pipes::{Stdin, Stdout};
+pub use platform::adopt_orphans;
+pub use probe::{ProbeOutput, probe};
+pub use spec::{STDERR_RING, Spec};

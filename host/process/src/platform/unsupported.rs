@@ -1,0 +1,58 @@
+//! Platforms without an implementation: everything compiles, nothing starts.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+
+use crate::error::SpawnError;
+use crate::exit::Exit;
+use crate::spec::Spec;
+
+pub(crate) type InputPipe = tokio::io::Sink;
+pub(crate) type OutputPipe = tokio::io::Empty;
+
+pub(crate) struct Born {
+    pub(crate) leader: Arc<Leader>,
+    pub(crate) stdin: InputPipe,
+    pub(crate) stdout: OutputPipe,
+}
+
+/// Never exists.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    never: Infallible,
+}
+
+impl Leader {
+    pub(crate) fn pid(&self) -> u32 {
+        match self.never {}
+    }
+    pub(crate) fn terminate(&self) {
+        match self.never {}
+    }
+    pub(crate) fn kill(&self) {
+        match self.never {}
+    }
+    pub(crate) fn stderr_tail(&self) -> String {
+        match self.never {}
+    }
+    pub(crate) fn try_wait(&self) -> Option<Exit> {
+        match self.never {}
+    }
+    pub(crate) async fn wait(&self) -> Exit {
+        match self.never {}
+    }
+}
+
+pub(crate) async fn spawn(_spec: Spec) -> Result<Born, SpawnError> {
+    Err(SpawnError::Unsupported)
+}
+
+/// Not supported here.
+///
+/// # Errors
+///
+/// Always.
+pub fn adopt_orphans() -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
