@@ -1,0 +1,46 @@
+//! Linux: a session per child, two permanent threads, one guard process.
+//!
+//! * [`spawner`]: the one thread that forks. The parent-death signal fires when the forking *thread* ends, so a thread
+//!   of a runtime, which may be retired, must not fork.
+//! * [`reaper`]: the one thread that sees children end (pidfd), drains their standard error, kills what is left of
+//!   their groups and reaps them. Independent of any runtime, so a handle can be dropped anywhere.
+//! * [`guard`]: a small process that outlives the owner by a moment, to kill the groups of an owner that was killed.
+
+mod fork;
+mod guard;
+mod leader;
+mod orphans;
+mod reaper;
+mod spawner;
+mod strays;
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::unix::pipe;
+
+pub(crate) use leader::Leader;
+pub use orphans::adopt_orphans;
+
+use crate::error::SpawnError;
+use crate::spec::Spec;
+
+pub(crate) type InputPipe = pipe::Sender;
+pub(crate) type OutputPipe = pipe::Receiver;
+
+/// A child that was started.
+pub(crate) struct Born {
+    pub(crate) leader: Arc<Leader>,
+    pub(crate) stdin: InputPipe,
+    pub(crate) stdout: OutputPipe,
+}
+
+pub(crate) async fn spawn(spec: Spec) -> Result<Born, SpawnError> {
+    let program = spec.program.clone();
+    let newborn = spawner::spawn(spec).await?;
+    // An early return drops the newborn, which kills it.
+    let failed = |source: io::Error| SpawnError::Io { program: program.clone(), source };
+    let stdin = pipe::Sender::from_owned_fd(newborn.stdin).map_err(failed)?;
+    let stdout = pipe::Receiver::from_owned_fd(newborn.stdout).map_err(failed)?;
+    Ok(Born { leader: newborn.leader.claim(), stdin, stdout })
+}

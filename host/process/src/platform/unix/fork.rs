@@ -1,0 +1,135 @@
+//! The only `Command` and the only `unsafe` of the product.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit, setsid, umask,
+};
+
+use crate::error::SpawnError;
+use crate::spec::Spec;
+
+/// A process that was just forked and runs its program. Nothing kills or reaps it by itself.
+pub(super) struct Forked {
+    pub(super) pid: Pid,
+    pub(super) stdin: OwnedFd,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+}
+
+/// Starts `spec` as the leader of a new session, to be killed by the kernel when the calling thread ends.
+pub(super) fn child(spec: &Spec) -> Result<Forked, SpawnError> {
+    check(spec)?;
+    let owner = getpid();
+    let mut command = Command::new(&spec.program);
+    command.args(&spec.args).env_clear().current_dir(&spec.cwd);
+    command.envs(spec.env.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: the closure runs between fork and exec of a threaded process, where only async-signal-safe functions may
+    // be called. `isolate` and `die_with` make plain system calls, allocate nothing and take no lock.
+    unsafe {
+        command.pre_exec(move || {
+            isolate()?;
+            die_with(owner)
+        })
+    };
+    let child = command.spawn().map_err(|source| classify(spec, source))?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    match (pid, child.stdin, child.stdout, child.stderr) {
+        (Some(pid), Some(stdin), Some(stdout), Some(stderr)) => {
+            Ok(Forked { pid, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into() })
+        }
+        // All three were asked for, and a process number is positive.
+        _ => Err(SpawnError::Io { program: spec.program.clone(), source: io::ErrorKind::Other.into() }),
+    }
+}
+
+/// Starts the shell with a script that reads `input`, in its own session, to outlive the calling process.
+pub(super) fn guard(shell: &Path, script: &str, input: OwnedFd) -> io::Result<std::process::Child> {
+    let mut command = Command::new(shell);
+    command.arg("-c").arg(script).arg("llm-provider-guard").env_clear().current_dir("/");
+    command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
+    // SAFETY: as above; `isolate` makes plain system calls only.
+    unsafe { command.pre_exec(isolate) };
+    command.spawn()
+}
+
+/// Runs in the forked process. Nothing of the owner reaches the program but the three standard descriptors.
+fn isolate() -> io::Result<()> {
+    reset_signals();
+    setsid()?;
+    umask(Mode::RWXG | Mode::RWXO);
+    // A core file would hold secrets. The hard limit keeps the program from raising it again.
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    close_on_exec_from(3);
+    Ok(())
+}
+
+/// Runs in the forked process: asks the kernel to kill it when the forking thread ends.
+fn die_with(owner: Pid) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The owner may have died before the line above; then nobody will ever send that signal.
+    if getppid() == Some(owner) { Ok(()) } else { Err(Errno::SRCH.into()) }
+}
+
+/// An owner that ignores signals (`nohup`, a daemon) would hand that down; the program wants the defaults. The standard
+/// library has emptied the mask already.
+fn reset_signals() {
+    for signal in 1..=64 {
+        // SAFETY: async-signal-safe by POSIX, installs no handler. It fails for SIGKILL, SIGSTOP and the
+        // two that the C library keeps for itself, which is fine.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// The standard library opens everything close-on-exec; C libraries in the owner may not.
+fn close_on_exec_from(first: libc::c_uint) {
+    let flags = libc::c_uint::try_from(libc::CLOSE_RANGE_CLOEXEC).unwrap_or(0);
+    // SAFETY: a plain system call on numbers. The raw call, since the C library's wrapper is newer than the kernel's
+    // call. A kernel older than 5.11 refuses it, and the standard library's own care is then all there is.
+    unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) };
+}
+
+fn check(spec: &Spec) -> Result<(), SpawnError> {
+    if !spec.program.is_absolute() {
+        return Err(SpawnError::RelativeProgram { program: spec.program.clone() });
+    }
+    let has_nul = |text: &OsStr| text.as_bytes().contains(&0);
+    if has_nul(spec.program.as_os_str()) || has_nul(spec.cwd.as_os_str()) {
+        return Err(SpawnError::Malformed { what: "a path has a NUL byte" });
+    }
+    if spec.args.iter().any(|arg| has_nul(arg)) {
+        return Err(SpawnError::Malformed { what: "an argument has a NUL byte" });
+    }
+    let bad_name = |name: &OsStr| name.is_empty() || has_nul(name) || name.as_bytes().contains(&b'=');
+    if spec.env.iter().any(|(name, value)| bad_name(name) || has_nul(value)) {
+        return Err(SpawnError::Malformed { what: "a variable has an empty name, a name with '=', or a NUL byte" });
+    }
+    Ok(())
+}
+
+fn classify(spec: &Spec, source: io::Error) -> SpawnError {
+    let program = spec.program.clone();
+    match Errno::from_io_error(&source) {
+        Some(errno) if is_exhaustion(errno) => SpawnError::Exhausted { source },
+        // `exec` and `chdir` fail alike; only looking again can tell which it was.
+        _ if !spec.cwd.is_dir() => SpawnError::WorkingDirectory { cwd: spec.cwd.clone() },
+        Some(Errno::NOENT | Errno::NOTDIR) => SpawnError::NotFound { program },
+        Some(Errno::ACCESS | Errno::PERM | Errno::NOEXEC | Errno::ISDIR) => {
+            SpawnError::NotExecutable { program, source }
+        }
+        _ => SpawnError::Io { program, source },
+    }
+}
+
+pub(super) fn is_exhaustion(errno: Errno) -> bool {
+    matches!(errno, Errno::AGAIN | Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+}
