@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::error_body::ModelError;
 use crate::gate::Gate;
+use crate::model_error::ModelError;
 
 /// A place in a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

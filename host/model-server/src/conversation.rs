@@ -1,0 +1,206 @@
+//! A request's conversation, read from any dialect into one shape.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::dialect::Dialect;
+
+/// Who speaks in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The system prompt, also under its other names: `developer`, `instructions`, `system`.
+    System,
+    /// The user.
+    User,
+    /// The model.
+    Assistant,
+    /// The result of one tool call.
+    Tool,
+}
+
+impl Role {
+    /// The word in which tests like to see it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::Tool => "tool",
+        }
+    }
+
+    fn parse(word: &str) -> Self {
+        match word {
+            "system" | "developer" => Self::System,
+            "assistant" => Self::Assistant,
+            "tool" => Self::Tool,
+            _ => Self::User,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// One message of a conversation, the same whichever dialect carried it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// All text parts, joined without separator.
+    pub text: String,
+    /// The reasoning that the client sent back with an assistant's message.
+    pub reasoning: String,
+    /// The calls in an assistant's message.
+    pub tool_calls: Vec<RequestedCall>,
+    /// For [`Role::Tool`]: the id of the call that this is the result of.
+    pub answers: Option<String>,
+}
+
+/// A tool call in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedCall {
+    /// The call's id.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments as JSON text.
+    pub arguments: String,
+}
+
+impl Message {
+    fn new(role: Role, text: String) -> Self {
+        Self { role, text, reasoning: String::new(), tool_calls: Vec::new(), answers: None }
+    }
+
+    fn result(call: &Value, output: &Value) -> Self {
+        Self { answers: Some(string(call)), ..Self::new(Role::Tool, text_of(output)) }
+    }
+}
+
+/// The messages of a request's body, the system prompt first. What is not of the dialect's shape is skipped.
+pub(crate) fn read(dialect: Dialect, body: &Value) -> Vec<Message> {
+    match dialect {
+        Dialect::ChatCompletions => list(&body["messages"]).map(chat_message).collect(),
+        Dialect::Responses => responses(body),
+        Dialect::Anthropic => anthropic(body),
+    }
+}
+
+/// The names of the tools that a request offers.
+pub(crate) fn tools(body: &Value) -> Vec<String> {
+    let name = |tool: &Value| tool["name"].as_str().or_else(|| tool["function"]["name"].as_str()).map(str::to_owned);
+    list(&body["tools"]).filter_map(name).collect()
+}
+
+fn chat_message(entry: &Value) -> Message {
+    let call = |call: &Value| RequestedCall {
+        id: string(&call["id"]),
+        name: string(&call["function"]["name"]),
+        arguments: string(&call["function"]["arguments"]),
+    };
+    Message {
+        role: Role::parse(entry["role"].as_str().unwrap_or_default()),
+        text: text_of(&entry["content"]),
+        reasoning: string(&entry["reasoning_content"]),
+        tool_calls: list(&entry["tool_calls"]).map(call).collect(),
+        answers: entry["tool_call_id"].as_str().map(str::to_owned),
+    }
+}
+
+fn responses(body: &Value) -> Vec<Message> {
+    let mut messages = Vec::new();
+    if let Some(text) = body["instructions"].as_str().filter(|text| !text.is_empty()) {
+        messages.push(Message::new(Role::System, text.to_owned()));
+    }
+    if let Some(prompt) = body["input"].as_str() {
+        messages.push(Message::new(Role::User, prompt.to_owned()));
+    }
+    for item in list(&body["input"]) {
+        responses_item(&mut messages, item);
+    }
+    messages
+}
+
+/// Reasoning, text and calls of one model call are items of their own here; they become one message again.
+fn responses_item(messages: &mut Vec<Message>, item: &Value) {
+    match item["type"].as_str().unwrap_or("message") {
+        "reasoning" => {
+            let summary = list(&item["summary"]).map(|part| string(&part["text"])).collect::<String>();
+            messages.push(Message { reasoning: summary, ..Message::new(Role::Assistant, String::new()) });
+        }
+        "function_call" => open_assistant(messages, |_| true).tool_calls.push(RequestedCall {
+            id: string(&item["call_id"]),
+            name: string(&item["name"]),
+            arguments: string(&item["arguments"]),
+        }),
+        "function_call_output" => messages.push(Message::result(&item["call_id"], &item["output"])),
+        "message" if item["role"] == "assistant" => {
+            let text = text_of(&item["content"]);
+            open_assistant(messages, |last| last.text.is_empty() && last.tool_calls.is_empty()).text = text;
+        }
+        "message" => {
+            let role = Role::parse(item["role"].as_str().unwrap_or_default());
+            messages.push(Message::new(role, text_of(&item["content"])));
+        }
+        _ => {}
+    }
+}
+
+/// The assistant's message at the end if `fits`, else a new one.
+fn open_assistant(messages: &mut Vec<Message>, fits: fn(&Message) -> bool) -> &mut Message {
+    let open = messages.pop_if(|last| last.role == Role::Assistant && fits(last));
+    messages.push_mut(open.unwrap_or_else(|| Message::new(Role::Assistant, String::new())))
+}
+
+fn anthropic(body: &Value) -> Vec<Message> {
+    let mut messages = Vec::new();
+    let system = text_of(&body["system"]);
+    if !system.is_empty() {
+        messages.push(Message::new(Role::System, system));
+    }
+    for entry in list(&body["messages"]) {
+        anthropic_message(&mut messages, entry);
+    }
+    messages
+}
+
+/// Results of tools stand in a user's message here; each becomes a message of its own, before the user's text.
+fn anthropic_message(messages: &mut Vec<Message>, entry: &Value) {
+    let content = &entry["content"];
+    let of_type = |kind: &'static str| list(content).filter(move |block| block["type"] == kind);
+    let before = messages.len();
+    messages.extend(of_type("tool_result").map(|block| Message::result(&block["tool_use_id"], &block["content"])));
+    let call = |block: &Value| RequestedCall {
+        id: string(&block["id"]),
+        name: string(&block["name"]),
+        arguments: block["input"].to_string(),
+    };
+    let message = Message {
+        reasoning: of_type("thinking").map(|block| string(&block["thinking"])).collect(),
+        tool_calls: of_type("tool_use").map(call).collect(),
+        ..Message::new(Role::parse(entry["role"].as_str().unwrap_or_default()), text_of(content))
+    };
+    if messages.len() == before || !message.text.is_empty() {
+        messages.push(message);
+    }
+}
+
+/// The text of a content: a string, or the `text` of its parts.
+fn text_of(content: &Value) -> String {
+    let part = |part: &Value| part["text"].as_str().map(str::to_owned);
+    content.as_str().map_or_else(|| list(content).filter_map(part).collect(), str::to_owned)
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,104 @@
+//! The built-in demo model: what it says when nothing is configured.
+
+use std::time::Duration;
+
+use crate::conversation::{Message, Role};
+use crate::prompt::unwrap_prompt;
+use crate::recorder::RecordedRequest;
+use crate::reply::Reply;
+
+/// How much of the end of a prompt is quoted, in characters: enough to recognise it, short enough for one line or two.
+const QUOTED: usize = 160;
+
+/// Words in one delta: about as many as real providers send together.
+const WORDS_IN_DELTA: usize = 3;
+
+/// Between two deltas: the whole answer of about 25 deltas takes a quarter of a second, so that one sees it stream.
+const PACE: Duration = Duration::from_millis(10);
+
+/// The demo model's reply: the same for the same conversation.
+#[must_use]
+pub(crate) fn reply(request: &RecordedRequest) -> Reply {
+    Reply::deltas(by_words(&text(&request.messages()))).pace(PACE)
+}
+
+/// The text that the demo model answers a conversation with.
+fn text(messages: &[Message]) -> String {
+    let turn = messages.iter().filter(|message| message.role == Role::User).count();
+    let said = match messages.last() {
+        Some(last) if last.role == Role::Tool => format!("The tool returned: {}", quote(&last.text)),
+        _ => format!("You said: {}", quote(last_prompt(messages))),
+    };
+    format!(
+        "I am the built-in demo model of llmp: no real model is configured, so nothing you write leaves this machine. \
+         {said}\nThis is turn {turn} of our conversation.\n\
+         To talk to a real model, set GITHUB_TOKEN (for GitHub Copilot), or set OPENAI_API_KEY, \
+         or add a [providers] section to llmp.toml."
+    )
+}
+
+/// The last user prompt, without wrappers; empty when there is none.
+pub(crate) fn last_prompt(messages: &[Message]) -> &str {
+    messages.iter().rfind(|message| message.role == Role::User).map_or("", |message| unwrap_prompt(&message.text))
+}
+
+/// The end of `text` on one line, in quotes.
+fn quote(text: &str) -> String {
+    let line = unwrap_prompt(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.is_empty() {
+        return "nothing (the text was empty).".to_owned();
+    }
+    let cut = line.chars().count().saturating_sub(QUOTED);
+    let end: String = line.chars().skip(cut).collect();
+    format!("\"{}{end}\"", if cut > 0 { "…" } else { "" })
+}
+
+/// `text` in deltas of a few words; together they are `text` again.
+fn by_words(text: &str) -> Vec<String> {
+    let words: Vec<&str> = text.split_inclusive([' ', '\n']).collect();
+    words.chunks(WORDS_IN_DELTA).map(|chunk| chunk.concat()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation;
+    use crate::dialect::Dialect;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn chat(prompts: &[&str]) -> Vec<Message> {
+        let messages: Vec<_> = prompts.iter().map(|text| json!({"role": "user", "content": text})).collect();
+        conversation::read(Dialect::ChatCompletions, &json!({"messages": messages}))
+    }
+
+    #[test]
+    fn it_says_what_it_is_and_how_to_get_a_real_one() {
+        let text = text(&chat(&["<current_datetime>now</current_datetime>\n\nhello there"]));
+        for part in ["built-in demo model", "\"hello there\"", "turn 1", "GITHUB_TOKEN", "OPENAI_API_KEY", "llmp.toml"]
+        {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+    }
+
+    #[test]
+    fn it_counts_turns_and_quotes_only_the_end() {
+        let long = "word ".repeat(100) + "the end";
+        let text = text(&chat(&["one", "two", &long]));
+        assert!(text.contains("turn 3 of our conversation") && text.contains("word the end\""));
+        assert!(text.contains("\"…") && text.len() < 700);
+    }
+
+    #[test]
+    fn it_survives_an_empty_conversation() {
+        assert!(text(&[]).contains("turn 0"));
+        assert!(text(&chat(&["  "])).contains("the text was empty"));
+    }
+
+    proptest! {
+        #[test]
+        fn deltas_are_the_text_again(text in ".*") {
+            prop_assert_eq!(by_words(&text).concat(), text);
+        }
+    }
+}
