@@ -1,1 +1,20 @@
-//! To be written.
+//! Sans-IO kit for provider plugins: what every state machine behind the `llm-provider` world needs and no dialect.
+//!
+//! Nothing here has a clock, randomness, input or output: time and seeds are arguments, bytes go in and out as values.
+//! The same calls always give the same results, which is what recording and replaying stand on.
+//!
+//! - [`frame`]: messages framed by a `Content-Length` header, bounded and incremental.
+//! - [`rpc`]: JSON-RPC 2.0: open calls with purpose and deadline, incoming messages, bodies that carry secrets.
+//! - [`digest`]: fingerprints of histories and tool sets.
+//! - [`turn`]: the event side of a turn, with exactly one terminal event.
+//! - [`classify`]: from the facts of a failure to what it means.
+//! - [`history`]: an earlier conversation rendered into a prompt.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod classify;
+pub mod digest;
+pub mod frame;
+pub mod history;
+pub mod rpc;
+pub mod turn;

@@ -1,0 +1,94 @@
+//! Row by row against what the real CLI emits (PROTOCOL sections 2, 4 and 5) and against HTTP statuses.
+
+use super::*;
+use ErrorKind as K;
+use ErrorScope as S;
+use Verdict as V;
+
+fn row(fault: Fault, class: Option<&str>, status: Option<u16>, code: Option<&str>) -> (ErrorKind, ErrorScope, Verdict) {
+    let Meaning { kind, scope, verdict } = classify(&Facts { fault, status, code, class, retry_after: None });
+    (kind, scope, verdict)
+}
+
+#[test]
+fn model_errors_as_the_cli_reports_them() {
+    let provider = |class, status, code| row(Fault::Provider, Some(class), status, code);
+    let table = [
+        ("400", provider("query", Some(400), None), (K::InvalidRequest, S::Request, V::Surface)),
+        (
+            "401",
+            provider("authentication", Some(401), Some("invalid_api_key")),
+            (K::Authentication, S::User, V::Surface),
+        ),
+        ("403", provider("authentication", Some(403), None), (K::Permission, S::User, V::Surface)),
+        ("404", provider("query", Some(404), None), (K::NotFound, S::Model, V::SwitchModel)),
+        ("413", provider("query", Some(413), None), (K::ContextLength, S::Request, V::Compact)),
+        (
+            "400 context_length_exceeded",
+            provider("query", Some(400), Some("context_length_exceeded")),
+            (K::ContextLength, S::Request, V::Compact),
+        ),
+        ("429", provider("rate_limit", Some(429), None), (K::RateLimit, S::User, V::RetryAfter(30_000))),
+        (
+            "429 insufficient_quota",
+            provider("rate_limit", Some(429), Some("insufficient_quota")),
+            (K::Quota, S::User, V::Surface),
+        ),
+        ("500", provider("query", Some(500), None), (K::Internal, S::Model, V::RetryAfter(500))),
+        ("503", provider("query", Some(503), None), (K::Overloaded, S::Model, V::RetryAfter(2_000))),
+        ("529", provider("query", Some(529), None), (K::Overloaded, S::Model, V::RetryAfter(2_000))),
+        (
+            "garbage, reset, refused, DNS",
+            row(Fault::Transport, Some("query"), None, None),
+            (K::Transport, S::Model, V::RetryAfter(500)),
+        ),
+        ("empty content", row(Fault::EmptyAnswer, Some("query"), None, None), (K::Internal, S::Request, V::RetryNow)),
+        ("hang", row(Fault::Timeout, None, None, None), (K::Timeout, S::Request, V::RetryInFreshSession)),
+        (
+            "prompt budget",
+            row(Fault::PromptTooLong, Some("query"), None, None),
+            (K::ContextLength, S::Request, V::Compact),
+        ),
+        ("class policy", provider("policy", None, None), (K::Permission, S::Org, V::Surface)),
+        ("class quota", provider("quota", None, None), (K::Quota, S::User, V::Surface)),
+        ("class authorization", provider("authorization", None, None), (K::Permission, S::User, V::Surface)),
+        ("class context_limit", provider("context_limit", None, None), (K::ContextLength, S::Request, V::Compact)),
+        ("unknown class", provider("from_the_future", None, None), (K::Internal, S::Request, V::Surface)),
+    ];
+    for (name, got, want) in table {
+        assert_eq!(got, want, "{name}");
+    }
+}
+
+#[test]
+fn crash_hang_and_credentials() {
+    let of = |fault| row(fault, None, None, None);
+    assert_eq!(of(Fault::SidecarExit), (K::Sidecar, S::Session, V::RetryInFreshSession));
+    assert_eq!(of(Fault::SidecarStart), (K::Sidecar, S::Global, V::Surface));
+    assert_eq!(of(Fault::SidecarStorm), (K::Sidecar, S::Global, V::RetryAfter(60_000)));
+    assert_eq!(of(Fault::Unauthenticated), (K::Authentication, S::User, V::Surface));
+    assert_eq!(of(Fault::SessionLost), (K::NotFound, S::Session, V::RetryInFreshSession));
+    assert_eq!(of(Fault::Version), (K::Protocol, S::Global, V::Surface));
+}
+
+#[test]
+fn statuses_that_may_be_tried_again_are_exactly_these() {
+    let again: Vec<u16> = (100..=599)
+        .filter(|status| {
+            let facts = Facts { status: Some(*status), ..Facts::of(Fault::Provider) };
+            !classify(&facts).is_final()
+        })
+        .filter(|status| *status >= 400)
+        .collect();
+    let mut want = vec![408, 409, 425, 429];
+    want.extend((500..=599).filter(|status| *status != 501));
+    assert_eq!(again, want);
+}
+
+#[test]
+fn a_hint_decides_the_pause_and_numbers_in_codes_decide_nothing() {
+    let facts = Facts { status: Some(429), retry_after: Some(7_000), ..Facts::of(Fault::Provider) };
+    assert_eq!(classify(&facts).verdict, V::RetryAfter(7_000));
+    let facts = Facts { code: Some("1500 tokens"), status: Some(400), ..Facts::of(Fault::Provider) };
+    assert_eq!(classify(&facts).kind, K::InvalidRequest);
+}
