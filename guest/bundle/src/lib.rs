@@ -1,1 +1,6 @@
-//! To be written.
+//! The reference plugins as components, embedded so that one binary works alone.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+/// GitHub Copilot through the Copilot CLI as a sidecar.
+pub const COPILOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/copilot.wasm"));

@@ -1,0 +1,79 @@
+//! The nested cargo.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, ffi::OsString};
+
+/// What a guest is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Bare wasm: the component imports only what the plugin calls.
+    Unknown,
+    /// WASI 0.2 with the standard library: the component imports `wasi:*` too.
+    Wasip2,
+}
+
+impl Target {
+    fn triple(self) -> &'static str {
+        match self {
+            Self::Unknown => "wasm32-unknown-unknown",
+            Self::Wasip2 => "wasm32-wasip2",
+        }
+    }
+}
+
+/// Variables of the outer build that would change or break the inner one (clippy's wrapper, coverage flags).
+const OUTER_ONLY: [&str; 6] = [
+    "CARGO_ENCODED_RUSTFLAGS",
+    "RUSTFLAGS",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "CARGO_BUILD_TARGET",
+    "CARGO_TARGET_DIR",
+];
+
+/// Builds the package and says where the binary is.
+pub(crate) fn build(workspace: &Path, package: &str, target: Target) -> Result<PathBuf, String> {
+    require_target(target.triple())?;
+    let target_dir = target_dir()?;
+    let mut command = Command::new(tool("CARGO", "cargo"));
+    command.current_dir(workspace).args(["build", "--quiet", "--profile", "plugin", "--package", package]);
+    command.args(["--target", target.triple()]).arg("--target-dir").arg(&target_dir);
+    for name in OUTER_ONLY {
+        command.env_remove(name);
+    }
+    let output = command.output().map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("cannot build {package}:\n{}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    Ok(target_dir.join(target.triple()).join("plugin").join(file))
+}
+
+/// Cargo's own message for a missing target is a page long; this is a sentence.
+fn require_target(triple: &str) -> Result<(), String> {
+    let output = Command::new(tool("RUSTC", "rustc"))
+        .args(["--print", "target-libdir", "--target", triple])
+        .output()
+        .map_err(|error| format!("cannot run rustc: {error}"))?;
+    let directory = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    if output.status.success() && directory.is_dir() {
+        return Ok(());
+    }
+    Err(format!(
+        "the Rust target {triple} is not installed, and plugins are built for it\n\
+         hint: run `rustup target add wasm32-unknown-unknown wasm32-wasip2`"
+    ))
+}
+
+fn tool(variable: &str, default: &str) -> OsString {
+    env::var_os(variable).unwrap_or_else(|| default.into())
+}
+
+/// `<target>/<profile>/plugins`, shared by all build scripts so that the plugins' dependencies are compiled once.
+/// `OUT_DIR` is `<target>/<profile>/build/<package>-<hash>/out`.
+fn target_dir() -> Result<PathBuf, String> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: run me from a build script")?);
+    let profile = out.ancestors().nth(3).ok_or_else(|| format!("OUT_DIR is too short: {}", out.display()))?;
+    Ok(profile.join("plugins"))
+}

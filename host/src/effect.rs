@@ -1,0 +1,29 @@
+//! What a plugin asks of the host, collected while `handle` runs and performed after it.
+
+use crate::bindings::llm::provider::{events, http, log, sidecar, types};
+use crate::bindings::llm::provider::secrets::Chunk;
+
+/// One call of an import.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// `events.emit`.
+    Event(types::TurnId, events::Event),
+    /// `http.send`.
+    HttpSend(http::RequestId, http::Request),
+    /// `http.cancel`.
+    HttpCancel(http::RequestId),
+    /// `sidecar.start`.
+    SidecarStart(sidecar::SidecarId, sidecar::Spec),
+    /// `sidecar.send`.
+    SidecarSend(sidecar::SidecarId, Vec<Chunk>),
+    /// `sidecar.stop`.
+    SidecarStop(sidecar::SidecarId, sidecar::StopMode),
+    /// `tools.invoke`.
+    ToolInvoke(types::TurnId, types::ToolCall),
+    /// `timers.set`.
+    TimerSet(u64, types::Milliseconds),
+    /// `timers.clear`.
+    TimerClear(u64),
+    /// `log.write`, and what a WASI plugin prints.
+    Log(log::Level, String),
+}

@@ -1,0 +1,150 @@
+//! Three kinds of failure that never mix: the provider's (data from the plugin), the sandbox's (a plugin was stopped) and
+//! the host's (configuration, input and output).
+
+use crate::bindings::llm::provider::errors::Error as ProviderError;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why the sandbox stopped a plugin. The instance is gone; the next turn gets a fresh one.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PluginFault {
+    /// The plugin's code ended in a trap: a panic, an overflow of the stack, an access out of bounds.
+    #[error("the plugin crashed: {0}")]
+    Trapped(String),
+    /// One call computed longer than it may.
+    #[error("the plugin computed for {observed:?} in one call; the limit is {configured:?}")]
+    CallBudget {
+        /// The limit.
+        configured: Duration,
+        /// What was seen.
+        observed: Duration,
+    },
+    /// A limit on memory, tables, data or effects was passed.
+    #[error("the plugin passed its limit of {limit}: {observed} of {configured}")]
+    Limit {
+        /// Which one, as the field of [`crate::Limits`] is named.
+        limit: &'static str,
+        /// The limit.
+        configured: usize,
+        /// What was seen.
+        observed: usize,
+    },
+    /// The plugin did something its contract with the host forbids.
+    #[error("the plugin broke its contract: {0}")]
+    Contract(String),
+}
+
+/// What went wrong on the host's own side.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The bytes are not a plugin of this world.
+    #[error("{origin}: {reason}")]
+    NotAPlugin {
+        /// Where the bytes came from.
+        origin: String,
+        /// What is wrong with them.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The tenant's policy does not grant what is asked for.
+    #[error("the policy does not grant {0}")]
+    Denied(String),
+    /// A limit of the host was reached.
+    #[error("the host's limit of {limit} is reached ({configured})")]
+    Limit {
+        /// Which one, as the field of [`crate::Limits`] is named.
+        limit: &'static str,
+        /// The limit.
+        configured: usize,
+    },
+    /// A prompt is larger than the host takes.
+    #[error("the conversation has {observed} bytes; the limit is {configured}")]
+    PromptTooLarge {
+        /// The limit.
+        configured: usize,
+        /// What was given.
+        observed: usize,
+    },
+    /// The turn ran longer than its owner allowed.
+    #[error("the turn was not answered within {0:?}")]
+    TurnDeadline(Duration),
+    /// The instance was closed.
+    #[error("the instance is closed")]
+    Closed,
+    /// The engine could not be set up.
+    #[error("cannot set up the sandbox: {0}")]
+    Engine(String),
+    /// A file or directory could not be used.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl HostError {
+    /// What to do about it, where there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotAPlugin { hint, .. } => Some(hint.clone()),
+            Self::Denied(what) => Some(format!("grant {what} in the tenant's policy, or use another plugin")),
+            Self::Limit { limit, .. } => Some(format!("raise `Limits::{limit}`, or do less at once")),
+            Self::PromptTooLarge { .. } => Some("shorten the conversation, or raise `Limits::prompt_bytes`".into()),
+            Self::TurnDeadline(_) => Some("allow more time, or ask for less".into()),
+            Self::Io { .. } => Some("check that the path exists and may be written".into()),
+            Self::Closed | Self::Engine(_) => None,
+        }
+    }
+}
+
+/// Why a turn ended without an answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TurnError {
+    /// The provider failed; the error is data.
+    #[error("{}", .0.message)]
+    Provider(Box<ProviderError>),
+    /// The sandbox stopped the plugin.
+    #[error(transparent)]
+    Fault(#[from] PluginFault),
+    /// The host could not go on.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+impl TurnError {
+    /// The provider's error, when it is one.
+    #[must_use]
+    pub fn provider(&self) -> Option<&ProviderError> {
+        match self {
+            Self::Provider(error) => Some(error),
+            Self::Fault(_) | Self::Host(_) => None,
+        }
+    }
+
+    /// True when the turn ended because its owner cancelled it.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        use crate::bindings::llm::provider::errors::ErrorKind;
+        self.provider().is_some_and(|error| error.kind == ErrorKind::Cancelled)
+    }
+}
+
+impl From<ProviderError> for TurnError {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(Box::new(error))
+    }
+}
+
+/// Writes an error with everything that led to it, on one line.
+pub(crate) fn one_line(error: impl fmt::Display) -> String {
+    let text = error.to_string();
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}

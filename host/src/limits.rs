@@ -1,0 +1,115 @@
+//! Every number that bounds a plugin, a sidecar or a queue, in one place, each with its reason.
+
+use std::time::Duration;
+
+/// What one host, and each instance on it, may use. The defaults suit a service with many tenants; an operator who knows
+/// better changes a field and leaves the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a component file. The reference plugins have 0.3 MB; one with a scripting engine inside has 10 MB.
+    pub component_bytes: usize,
+    /// Instances alive at once in a host. Each reserves 4 GiB of address space (so that memory accesses need no bounds
+    /// checks) and no memory; 1,000 take 4 TiB of the 128 TiB a process has.
+    pub instances: u32,
+    /// Bytes of linear memory, summed over all memories of an instance. A session's state is kilobytes; a history of a
+    /// few MiB passes through as copies, each call.
+    pub memory_bytes: usize,
+    /// Table elements, summed over all tables of an instance. A Rust plugin has some hundred functions in its table.
+    pub table_elements: usize,
+    /// Bytes of the wasm stack. wasmtime's default: enough for recursive parsers, small enough for any thread.
+    pub stack_bytes: usize,
+    /// How long one `handle` call may compute. Calls of honest plugins take microseconds, and 10 ms with a history of a
+    /// MiB; a looping plugin is stopped after this and two ticks.
+    pub call_budget: Duration,
+    /// How often a running call is looked at. 10 ms: finer ticks oversleep on loaded machines (measured: 1 ms ticks made
+    /// a 50 ms deadline fire at 85 ms).
+    pub tick: Duration,
+    /// Bytes of one call's data copied out of the sandbox. A prompt of `prompt_bytes` is written to the sidecar as JSON,
+    /// which at worst (control characters) takes six bytes for one; refused before the host allocates.
+    pub call_data_bytes: usize,
+    /// Effects of one `handle` call. A 64 KiB read of the sidecar holds at most some thousand frames.
+    pub call_effects: usize,
+    /// Inputs handed over in one call: bounds the time between two looks at the mailbox.
+    pub batch_inputs: usize,
+    /// Inputs that wait for an instance. A full mailbox stops the readers of sockets and pipes, and so the sender.
+    pub mailbox: usize,
+    /// Bytes read from a sidecar or a socket at once: the size of a pipe's buffer.
+    pub read_bytes: usize,
+    /// Bytes of the text of one turn's history and options. A model with a million tokens reads 4 MiB.
+    pub prompt_bytes: usize,
+    /// Events that wait for a turn's reader. A full queue stops the instance, and so the pipe: nothing is dropped.
+    pub turn_events: usize,
+    /// Sessions open at once on an instance.
+    pub sessions: usize,
+    /// Turns open at once on an instance.
+    pub turns: usize,
+    /// Timers of an instance.
+    pub timers: usize,
+    /// How long a turn may take in all, when its request does not say. Longer than a long answer of a slow model.
+    pub turn_deadline: Duration,
+    /// How long a plugin may take to end a turn that was cancelled. It must not wait for anybody, so seconds are enough.
+    pub cancel_grace: Duration,
+    /// How long a closed instance may take to end its sidecars politely.
+    pub shutdown_grace: Duration,
+    /// Sidecars alive at once on an instance. A plugin that restarts one may have the old one still dying.
+    pub sidecars: usize,
+    /// Bytes that wait to be written to a sidecar. Two of the largest prompts.
+    pub sidecar_pending_bytes: usize,
+    /// How long a write to a sidecar may stand still before the sidecar counts as stuck and is ended.
+    pub sidecar_write_stall: Duration,
+    /// How long a sidecar may take to exit when its input is closed.
+    pub sidecar_grace: Duration,
+    /// Bytes of a sidecar's standard error that are kept: enough for a stack trace of Node.
+    pub stderr_bytes: usize,
+    /// Bytes of standard error handed to the plugin when a sidecar ends, for the error's text.
+    pub stderr_tail_bytes: usize,
+    /// Tool calls of one turn that run at once.
+    pub tool_calls: usize,
+    /// How long a tool may run before the model is told that it took too long.
+    pub tool_deadline: Duration,
+    /// Bytes of a tool's result.
+    pub tool_result_bytes: usize,
+    /// Bytes of a log line, escaped.
+    pub log_line_bytes: usize,
+    /// Bytes of log lines of an instance in a second; what comes beyond is counted and dropped.
+    pub log_bytes_per_second: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            component_bytes: 16 << 20,
+            instances: 1_000,
+            memory_bytes: 256 << 20,
+            table_elements: 20_000,
+            stack_bytes: 512 << 10,
+            call_budget: Duration::from_millis(200),
+            tick: Duration::from_millis(10),
+            call_data_bytes: 32 << 20,
+            call_effects: 50_000,
+            batch_inputs: 64,
+            mailbox: 256,
+            read_bytes: 64 << 10,
+            prompt_bytes: 4 << 20,
+            turn_events: 1_024,
+            sessions: 1_024,
+            turns: 256,
+            timers: 1_024,
+            turn_deadline: Duration::from_secs(600),
+            cancel_grace: Duration::from_secs(15),
+            shutdown_grace: Duration::from_secs(5),
+            sidecars: 4,
+            sidecar_pending_bytes: 64 << 20,
+            sidecar_write_stall: Duration::from_secs(10),
+            sidecar_grace: Duration::from_secs(5),
+            stderr_bytes: 64 << 10,
+            stderr_tail_bytes: 2 << 10,
+            tool_calls: 32,
+            tool_deadline: Duration::from_secs(120),
+            tool_result_bytes: 1 << 20,
+            log_line_bytes: 8 << 10,
+            log_bytes_per_second: 64 << 10,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the host keeps for an instance while its code runs.
+
+use super::limiter::Limiter;
+use super::wasi::Wasi;
+use crate::bindings::llm::provider::log::Level;
+use crate::effect::Effect;
+use crate::error::PluginFault;
+use crate::limits::Limits;
+use std::time::{Duration, Instant};
+use wasmtime::Store;
+
+/// The data of a store.
+pub(crate) struct State {
+    pub(super) limiter: Limiter,
+    /// When the running call began.
+    pub(super) started: Instant,
+    pub(super) call_budget: Duration,
+    pub(super) wasi: Wasi,
+    max_effects: usize,
+    effects: Vec<Effect>,
+    fault: Option<PluginFault>,
+}
+
+impl State {
+    pub(super) fn new(limits: &Limits, seed: u64) -> Self {
+        Self {
+            limiter: Limiter::new(limits),
+            started: Instant::now(),
+            call_budget: limits.call_budget,
+            wasi: Wasi::new(seed),
+            max_effects: limits.call_effects,
+            effects: Vec::new(),
+            fault: None,
+        }
+    }
+
+    pub(super) fn set_now(&self, now: u64) {
+        self.wasi.set_now(now);
+    }
+
+    /// Keeps an effect for after the call.
+    pub(super) fn push(&mut self, effect: Effect) -> wasmtime::Result<()> {
+        if self.effects.len() >= self.max_effects {
+            let fault = PluginFault::Limit {
+                limit: "call_effects",
+                configured: self.max_effects,
+                observed: self.effects.len() + 1,
+            };
+            self.fault = Some(fault.clone());
+            return Err(wasmtime::Error::new(fault));
+        }
+        self.effects.push(effect);
+        Ok(())
+    }
+
+    /// The effects of the call that has ended, with what a WASI plugin printed.
+    pub(super) fn take_effects(&mut self) -> Vec<Effect> {
+        let mut effects = std::mem::take(&mut self.effects);
+        effects.extend(self.wasi.take_lines().into_iter().map(|line| Effect::Log(Level::Info, line)));
+        effects
+    }
+
+    pub(super) fn fault(&self) -> Option<&PluginFault> {
+        self.fault.as_ref().or(self.limiter.refused())
+    }
+
+    /// The last error the plugin logged in this call: a panic hook's text.
+    pub(super) fn last_words(&self) -> Option<&str> {
+        self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Log(Level::Error, text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// Starts the clock of a call.
+pub(super) fn begin_call(store: &mut Store<State>) {
+    store.data_mut().started = Instant::now();
+    store.set_epoch_deadline(1);
+}
