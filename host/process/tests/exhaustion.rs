@@ -1,5 +1,6 @@
 //! H10: no descriptors left. Alone in its binary, since it takes them from the whole process.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // helpers of tests, where clippy does not see that they are
 
 mod support;
 

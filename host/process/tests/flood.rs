@@ -1,5 +1,6 @@
 //! P12: a flood on standard error. Alone in its binary, since it looks at the memory of the whole process.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // helpers of tests, where clippy does not see that they are
 
 mod support;
 

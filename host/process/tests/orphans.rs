@@ -1,5 +1,6 @@
 //! Adopted orphans are reaped. Alone in its binary, since adoption changes the whole process.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // helpers of tests, where clippy does not see that they are
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Short commands.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // helpers of tests, where clippy does not see that they are
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! P09: many starts and stops leave nothing behind. Alone in its binary, since it counts what the whole process holds.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // helpers of tests, where clippy does not see that they are
 
 mod support;
 
