@@ -97,6 +97,11 @@ impl Source {
         }
     }
 
+    /// Whether no byte is to come, as far as that is known without a further step.
+    fn exhausted(&self) -> bool {
+        matches!(self, Self::Chunks(chunks) if chunks.is_empty())
+    }
+
     /// Whether all content is out: the place "after more deltas than there are".
     fn at_end(&self) -> bool {
         match self {
@@ -196,6 +201,10 @@ impl Writer {
                 Step::Other => {}
                 Step::Done => self.over = Some(Over::Ended(ReplyState::Finished)),
             }
+            // hyper does not ask again after the last byte of a body of known length: the end must be known with it.
+            if self.source.exhausted() && self.stops.is_empty() {
+                self.over = Some(Over::Ended(ReplyState::Finished));
+            }
         }
     }
 
@@ -238,7 +247,7 @@ impl Writer {
         piece
     }
 
-    /// hyper does not ask again after the last byte of a body of known length, so the end is told with that byte.
+    /// Tells the end with the last byte instead of after it, see [`Writer::advance`].
     fn end_with_last_byte(&mut self) {
         if let Some(Over::Ended(state)) = self.over.filter(|_| self.out.is_empty()) {
             self.ticket.end(state);

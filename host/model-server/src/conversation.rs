@@ -86,7 +86,7 @@ impl Message {
 /// The messages of a request's body, the system prompt first. What is not of the dialect's shape is skipped.
 pub(crate) fn read(dialect: Dialect, body: &Value) -> Vec<Message> {
     match dialect {
-        Dialect::ChatCompletions => list(&body["messages"]).map(chat_message).collect(),
+        Dialect::ChatCompletions => list(field(body, "messages")).map(chat_message).collect(),
         Dialect::Responses => responses(body),
         Dialect::Anthropic => anthropic(body),
     }
@@ -94,34 +94,36 @@ pub(crate) fn read(dialect: Dialect, body: &Value) -> Vec<Message> {
 
 /// The names of the tools that a request offers.
 pub(crate) fn tools(body: &Value) -> Vec<String> {
-    let name = |tool: &Value| tool["name"].as_str().or_else(|| tool["function"]["name"].as_str()).map(str::to_owned);
-    list(&body["tools"]).filter_map(name).collect()
+    let name = |tool: &Value| {
+        field(tool, "name").as_str().or_else(|| field(field(tool, "function"), "name").as_str()).map(str::to_owned)
+    };
+    list(field(body, "tools")).filter_map(name).collect()
 }
 
 fn chat_message(entry: &Value) -> Message {
     let call = |call: &Value| RequestedCall {
-        id: string(&call["id"]),
-        name: string(&call["function"]["name"]),
-        arguments: string(&call["function"]["arguments"]),
+        id: string(field(call, "id")),
+        name: string(field(field(call, "function"), "name")),
+        arguments: string(field(field(call, "function"), "arguments")),
     };
     Message {
-        role: Role::parse(entry["role"].as_str().unwrap_or_default()),
-        text: text_of(&entry["content"]),
-        reasoning: string(&entry["reasoning_content"]),
-        tool_calls: list(&entry["tool_calls"]).map(call).collect(),
-        answers: entry["tool_call_id"].as_str().map(str::to_owned),
+        role: Role::parse(field(entry, "role").as_str().unwrap_or_default()),
+        text: text_of(field(entry, "content")),
+        reasoning: string(field(entry, "reasoning_content")),
+        tool_calls: list(field(entry, "tool_calls")).map(call).collect(),
+        answers: field(entry, "tool_call_id").as_str().map(str::to_owned),
     }
 }
 
 fn responses(body: &Value) -> Vec<Message> {
     let mut messages = Vec::new();
-    if let Some(text) = body["instructions"].as_str().filter(|text| !text.is_empty()) {
+    if let Some(text) = field(body, "instructions").as_str().filter(|text| !text.is_empty()) {
         messages.push(Message::new(Role::System, text.to_owned()));
     }
-    if let Some(prompt) = body["input"].as_str() {
+    if let Some(prompt) = field(body, "input").as_str() {
         messages.push(Message::new(Role::User, prompt.to_owned()));
     }
-    for item in list(&body["input"]) {
+    for item in list(field(body, "input")) {
         responses_item(&mut messages, item);
     }
     messages
@@ -129,24 +131,24 @@ fn responses(body: &Value) -> Vec<Message> {
 
 /// Reasoning, text and calls of one model call are items of their own here; they become one message again.
 fn responses_item(messages: &mut Vec<Message>, item: &Value) {
-    match item["type"].as_str().unwrap_or("message") {
+    match field(item, "type").as_str().unwrap_or("message") {
         "reasoning" => {
-            let summary = list(&item["summary"]).map(|part| string(&part["text"])).collect::<String>();
+            let summary = list(field(item, "summary")).map(|part| string(field(part, "text"))).collect::<String>();
             messages.push(Message { reasoning: summary, ..Message::new(Role::Assistant, String::new()) });
         }
         "function_call" => open_assistant(messages, |_| true).tool_calls.push(RequestedCall {
-            id: string(&item["call_id"]),
-            name: string(&item["name"]),
-            arguments: string(&item["arguments"]),
+            id: string(field(item, "call_id")),
+            name: string(field(item, "name")),
+            arguments: string(field(item, "arguments")),
         }),
-        "function_call_output" => messages.push(Message::result(&item["call_id"], &item["output"])),
-        "message" if item["role"] == "assistant" => {
-            let text = text_of(&item["content"]);
+        "function_call_output" => messages.push(Message::result(field(item, "call_id"), field(item, "output"))),
+        "message" if field(item, "role") == "assistant" => {
+            let text = text_of(field(item, "content"));
             open_assistant(messages, |last| last.text.is_empty() && last.tool_calls.is_empty()).text = text;
         }
         "message" => {
-            let role = Role::parse(item["role"].as_str().unwrap_or_default());
-            messages.push(Message::new(role, text_of(&item["content"])));
+            let role = Role::parse(field(item, "role").as_str().unwrap_or_default());
+            messages.push(Message::new(role, text_of(field(item, "content"))));
         }
         _ => {}
     }
@@ -160,11 +162,11 @@ fn open_assistant(messages: &mut Vec<Message>, fits: fn(&Message) -> bool) -> &m
 
 fn anthropic(body: &Value) -> Vec<Message> {
     let mut messages = Vec::new();
-    let system = text_of(&body["system"]);
+    let system = text_of(field(body, "system"));
     if !system.is_empty() {
         messages.push(Message::new(Role::System, system));
     }
-    for entry in list(&body["messages"]) {
+    for entry in list(field(body, "messages")) {
         anthropic_message(&mut messages, entry);
     }
     messages
@@ -172,19 +174,21 @@ fn anthropic(body: &Value) -> Vec<Message> {
 
 /// Results of tools stand in a user's message here; each becomes a message of its own, before the user's text.
 fn anthropic_message(messages: &mut Vec<Message>, entry: &Value) {
-    let content = &entry["content"];
-    let of_type = |kind: &'static str| list(content).filter(move |block| block["type"] == kind);
+    let content = field(entry, "content");
+    let of_type = |kind: &'static str| list(content).filter(move |block| field(block, "type") == kind);
     let before = messages.len();
-    messages.extend(of_type("tool_result").map(|block| Message::result(&block["tool_use_id"], &block["content"])));
+    messages.extend(
+        of_type("tool_result").map(|block| Message::result(field(block, "tool_use_id"), field(block, "content"))),
+    );
     let call = |block: &Value| RequestedCall {
-        id: string(&block["id"]),
-        name: string(&block["name"]),
-        arguments: block["input"].to_string(),
+        id: string(field(block, "id")),
+        name: string(field(block, "name")),
+        arguments: field(block, "input").to_string(),
     };
     let message = Message {
-        reasoning: of_type("thinking").map(|block| string(&block["thinking"])).collect(),
+        reasoning: of_type("thinking").map(|block| string(field(block, "thinking"))).collect(),
         tool_calls: of_type("tool_use").map(call).collect(),
-        ..Message::new(Role::parse(entry["role"].as_str().unwrap_or_default()), text_of(content))
+        ..Message::new(Role::parse(field(entry, "role").as_str().unwrap_or_default()), text_of(content))
     };
     if messages.len() == before || !message.text.is_empty() {
         messages.push(message);
@@ -193,8 +197,13 @@ fn anthropic_message(messages: &mut Vec<Message>, entry: &Value) {
 
 /// The text of a content: a string, or the `text` of its parts.
 fn text_of(content: &Value) -> String {
-    let part = |part: &Value| part["text"].as_str().map(str::to_owned);
+    let part = |part: &Value| field(part, "text").as_str().map(str::to_owned);
     content.as_str().map_or_else(|| list(content).filter_map(part).collect(), str::to_owned)
+}
+
+/// The value of a key; `null` when there is none.
+pub(crate) fn field<'a>(value: &'a Value, key: &str) -> &'a Value {
+    value.get(key).unwrap_or(&Value::Null)
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::conversation::{self, Message, Role};
+use crate::conversation::{self, Message, Role, field};
 use crate::demo::last_prompt;
 use crate::dialect::Dialect;
 use crate::prompt::unwrap_prompt;
@@ -75,13 +75,13 @@ impl RecordedRequest {
     /// The model asked for.
     #[must_use]
     pub fn model(&self) -> &str {
-        self.body["model"].as_str().unwrap_or_default()
+        field(&self.body, "model").as_str().unwrap_or_default()
     }
 
     /// Whether a stream is asked for.
     #[must_use]
     pub fn wants_stream(&self) -> bool {
-        self.body["stream"].as_bool().unwrap_or_default()
+        field(&self.body, "stream").as_bool().unwrap_or_default()
     }
 
     /// The conversation, the same for the same conversation in any dialect, the system prompt first.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderName};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::body::{Broken, ReplyBody, Source, Writer};
-use crate::conversation;
+use crate::conversation::{self, field};
 use crate::dialect::{About, Cursor, Dialect};
 use crate::model_error::ModelError;
 use crate::models;
@@ -97,13 +97,8 @@ async fn model_request(
     parts: Parts,
     body: Incoming,
 ) -> Result<Response<ReplyBody>, Broken> {
-    let bytes = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(cause) if cause.is::<LengthLimitError>() => {
-            return Ok(error(dialect, &ModelError::new(413, format!("the body is larger than {MAX_BODY} bytes"))));
-        }
-        // The client left in the middle of its request.
-        Err(_) => return Err(Broken),
+    let Some(bytes) = read_body(body).await? else {
+        return Ok(error(dialect, &ModelError::new(413, format!("the body is larger than {MAX_BODY} bytes"))));
     };
     let parsed = serde_json::from_slice::<Value>(&bytes);
     let invalid = parsed.as_ref().err().map(|cause| format!("the body is no JSON: {cause}"));
@@ -117,6 +112,19 @@ async fn model_request(
     drop(bytes);
     let reply = invalid.map_or(reply, |message| Reply::error(400, message));
     respond(&request, reply, line, ticket).await
+}
+
+/// The whole body, or nothing when it is too large: at once if its length is announced, else when it passes the limit.
+async fn read_body(body: Incoming) -> Result<Option<Bytes>, Broken> {
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|announced| announced <= MAX_BODY) {
+        return match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => Ok(Some(body.to_bytes())),
+            Err(cause) if cause.is::<LengthLimitError>() => Ok(None),
+            // The client left in the middle of its request.
+            Err(_) => Err(Broken),
+        };
+    }
+    Ok(None)
 }
 
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
@@ -142,14 +150,18 @@ async fn respond(
     }
     stops.make_contiguous().sort_by_key(|(deltas, _)| *deltas);
     let (content_type, source) = content(request, reply.content, &mut stops);
+    let (status, headers) = match head(request, status, &content_type, own) {
+        Ok(head) => head,
+        Err(message) => {
+            ticket.end(ReplyState::Finished);
+            return Ok(error(request.dialect, &ModelError::new(500, message)));
+        }
+    };
     let length = if stops.is_empty() { length(&source) } else { None };
     let writer = Writer::new(source, stops, line, ticket).timing(reply.pace, reply.split);
-    let response = head(request, status, &content_type, own).map(|(status, headers)| {
-        let mut response = Response::new(ReplyBody::scripted(writer, length));
-        (*response.status_mut(), *response.headers_mut()) = (status, headers);
-        response
-    });
-    Ok(response.unwrap_or_else(|message| error(request.dialect, &ModelError::new(500, message))))
+    let mut response = Response::new(ReplyBody::scripted(writer, length));
+    (*response.status_mut(), *response.headers_mut()) = (status, headers);
+    Ok(response)
 }
 
 async fn before_headers(action: Action, line: &Line) -> Result<(), Broken> {
@@ -208,11 +220,12 @@ fn length(source: &Source) -> Option<u64> {
 fn about(request: &RecordedRequest, answer: &Answer) -> About {
     let messages = conversation::read(request.dialect, &request.body);
     let prompt_chars = messages.iter().map(|message| message.text.chars().count()).sum();
+    let options = field(&request.body, "stream_options");
     About {
         number: request.number,
         model: request.model().to_owned(),
         usage: answer.usage(prompt_chars),
-        usage_in_stream: request.body["stream_options"]["include_usage"].as_bool().unwrap_or_default(),
+        usage_in_stream: field(options, "include_usage").as_bool().unwrap_or_default(),
     }
 }
 

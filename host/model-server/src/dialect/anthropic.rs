@@ -24,12 +24,16 @@ struct BlockDelta<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum Delta<'a> {
-    TextDelta { text: &'a str },
-    ThinkingDelta { thinking: &'a str },
-    InputJsonDelta { partial_json: &'a str },
-    SignatureDelta { signature: &'a str },
+    #[serde(rename = "text_delta")]
+    Text { text: &'a str },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: &'a str },
+    #[serde(rename = "input_json_delta")]
+    InputJson { partial_json: &'a str },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: &'a str },
 }
 
 impl Anthropic {
@@ -79,7 +83,7 @@ impl Encode for Anthropic {
             Piece::Delta { index, block, delta } => block_delta(out, index, content_delta(block, delta)),
             Piece::BlockClose { index, block } => {
                 if matches!(block, Block::Reasoning(_)) {
-                    block_delta(out, index, Delta::SignatureDelta { signature: SIGNATURE });
+                    block_delta(out, index, Delta::Signature { signature: SIGNATURE });
                 }
                 named(out, "content_block_stop", &json!({"type": "content_block_stop", "index": index}));
             }
@@ -108,9 +112,9 @@ fn block_delta(out: &mut BytesMut, index: usize, delta: Delta<'_>) {
 
 fn content_delta<'a>(block: &Block, delta: &'a str) -> Delta<'a> {
     match block {
-        Block::Text(_) => Delta::TextDelta { text: delta },
-        Block::Reasoning(_) => Delta::ThinkingDelta { thinking: delta },
-        Block::ToolCall(_) => Delta::InputJsonDelta { partial_json: delta },
+        Block::Text(_) => Delta::Text { text: delta },
+        Block::Reasoning(_) => Delta::Thinking { thinking: delta },
+        Block::ToolCall(_) => Delta::InputJson { partial_json: delta },
     }
 }
 
