@@ -1,0 +1,251 @@
+//! Which addresses are the public internet, and what the others are.
+//!
+//! From the IANA special-purpose address registries for IPv4 and IPv6 (RFC 6890 and its updates). An IPv6 address that
+//! carries an IPv4 address is judged as that one, since some router or kernel will unwrap it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What an address is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddressClass {
+    /// The public internet.
+    Global,
+    /// This host or network: `0.0.0.0/8`, `::`.
+    Unspecified,
+    /// This machine: `127.0.0.0/8`, `::1`.
+    Loopback,
+    /// RFC 1918: `10.0.0.0/8`, `172.16.0.0/12`, `192.168.0.0/16`.
+    Private,
+    /// RFC 4193: `fc00::/7`, and the older site-local `fec0::/10`.
+    UniqueLocal,
+    /// RFC 6598, carrier-grade NAT: `100.64.0.0/10`.
+    Shared,
+    /// This link: `169.254.0.0/16`, `fe80::/10`. Cloud metadata services live here.
+    LinkLocal,
+    /// A cloud's metadata service at an address of another class.
+    Metadata,
+    /// `224.0.0.0/4`, `ff00::/8`.
+    Multicast,
+    /// Documentation, benchmarks, protocol assignments, transition mechanisms, and what is not assigned.
+    Reserved,
+}
+
+impl fmt::Display for AddressClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Global => "public",
+            Self::Unspecified => "unspecified",
+            Self::Loopback => "loopback",
+            Self::Private => "private",
+            Self::UniqueLocal => "unique-local",
+            Self::Shared => "carrier-grade NAT",
+            Self::LinkLocal => "link-local",
+            Self::Metadata => "cloud metadata",
+            Self::Multicast => "multicast",
+            Self::Reserved => "reserved",
+        })
+    }
+}
+
+/// Says what an address is for.
+pub fn classify(address: IpAddr) -> AddressClass {
+    match address {
+        IpAddr::V4(v4) => classify_v4(v4),
+        IpAddr::V6(v6) => classify_v6(v6),
+    }
+}
+
+fn classify_v4(address: Ipv4Addr) -> AddressClass {
+    match address.octets() {
+        [0, ..] => AddressClass::Unspecified,
+        [127, ..] => AddressClass::Loopback,
+        // Azure's wire server and Alibaba's metadata service: reachable from any guest of those clouds.
+        [168, 63, 129, 16] | [100, 100, 100, 200] => AddressClass::Metadata,
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => AddressClass::Private,
+        [100, 64..=127, ..] => AddressClass::Shared,
+        [169, 254, ..] => AddressClass::LinkLocal,
+        [224..=239, ..] => AddressClass::Multicast,
+        // Protocol assignments; three documentation nets; the former 6to4 relays; benchmarks; class E and broadcast.
+        [192, 0, 0 | 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => AddressClass::Reserved,
+        [192, 88, 99, _] | [198, 18..=19, ..] | [240..=255, ..] => AddressClass::Reserved,
+        _ => AddressClass::Global,
+    }
+}
+
+fn classify_v6(address: Ipv6Addr) -> AddressClass {
+    if let Some(embedded) = embedded_v4(address) {
+        return classify_v4(embedded);
+    }
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0] => AddressClass::Unspecified,
+        [0, 0, 0, 0, 0, 0, 0, 1] => AddressClass::Loopback,
+        [0xfd00, 0x0ec2, ..] => AddressClass::Metadata, // EC2's metadata service
+        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => AddressClass::UniqueLocal,
+        [0xfe80..=0xfebf, ..] => AddressClass::LinkLocal,
+        [0xff00..=0xffff, ..] => AddressClass::Multicast,
+        // Protocol assignments with Teredo, ORCHID and benchmarks; two documentation nets; the latter's neighbour /16
+        // is unassigned, so its whole /20 goes.
+        [0x2001, 0x0000..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x3fff, 0x0000..=0x0fff, ..] => AddressClass::Reserved,
+        // An ISATAP interface behind a public prefix leads to the inside if its IPv4 address does.
+        [0x2000..=0x3fff, _, _, _, 0x0000 | 0x0200, 0x5efe, high, low] => classify_v4(join(high, low)),
+        [0x2000..=0x3fff, ..] => AddressClass::Global,
+        _ => AddressClass::Reserved,
+    }
+}
+
+/// The IPv4 address that an IPv6 address stands for: mapped (`::ffff:0:0/96`), translated (`::ffff:0:0:0/96`),
+/// compatible (`::/96`), NAT64 (`64:ff9b::/96`), 6to4 (`2002::/16`).
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => Some(join(high, low)),
+        [0, 0, 0, 0, 0xffff, 0, high, low] => Some(join(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(join(high, low)),
+        [0x2002, high, low, ..] => Some(join(high, low)),
+        _ => None,
+    }
+}
+
+fn join(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AddressClass, classify};
+    use proptest::prelude::*;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    fn of(text: &str) -> AddressClass {
+        classify(text.parse().unwrap())
+    }
+
+    #[test]
+    fn first_and_last_of_every_range_and_their_neighbours() {
+        use AddressClass::*;
+        for (text, class) in [
+            ("0.0.0.0", Unspecified),
+            ("0.255.255.255", Unspecified),
+            ("1.0.0.0", Global),
+            ("9.255.255.255", Global),
+            ("10.0.0.0", Private),
+            ("10.255.255.255", Private),
+            ("11.0.0.0", Global),
+            ("100.63.255.255", Global),
+            ("100.64.0.0", Shared),
+            ("100.127.255.255", Shared),
+            ("100.128.0.0", Global),
+            ("100.100.100.200", Metadata),
+            ("168.63.129.16", Metadata),
+            ("168.63.129.15", Global),
+            ("126.255.255.255", Global),
+            ("127.0.0.0", Loopback),
+            ("127.255.255.255", Loopback),
+            ("128.0.0.0", Global),
+            ("169.253.255.255", Global),
+            ("169.254.0.0", LinkLocal),
+            ("169.254.169.254", LinkLocal),
+            ("169.254.255.255", LinkLocal),
+            ("169.255.0.0", Global),
+            ("172.15.255.255", Global),
+            ("172.16.0.0", Private),
+            ("172.31.255.255", Private),
+            ("172.32.0.0", Global),
+            ("191.255.255.255", Global),
+            ("192.0.0.0", Reserved),
+            ("192.0.0.192", Reserved),
+            ("192.0.1.0", Global),
+            ("192.0.2.0", Reserved),
+            ("192.0.3.0", Global),
+            ("192.88.99.1", Reserved),
+            ("192.167.255.255", Global),
+            ("192.168.0.0", Private),
+            ("192.168.255.255", Private),
+            ("192.169.0.0", Global),
+            ("198.17.255.255", Global),
+            ("198.18.0.0", Reserved),
+            ("198.19.255.255", Reserved),
+            ("198.20.0.0", Global),
+            ("198.51.100.7", Reserved),
+            ("203.0.113.7", Reserved),
+            ("223.255.255.255", Global),
+            ("224.0.0.0", Multicast),
+            ("239.255.255.255", Multicast),
+            ("240.0.0.0", Reserved),
+            ("255.255.255.255", Reserved),
+            ("8.8.8.8", Global),
+            ("::", Unspecified),
+            ("::1", Loopback),
+            ("::2", Unspecified),
+            ("::7f00:1", Loopback),
+            ("::ffff:7f00:1", Loopback),
+            ("::ffff:808:808", Global),
+            ("::ffff:0:a00:1", Private),
+            ("64:ff9b::a9fe:a9fe", LinkLocal),
+            ("64:ff9b::808:808", Global),
+            ("64:ff9b:1::808:808", Reserved),
+            ("2002:7f00:1::", Loopback),
+            ("2002:808:808::1", Global),
+            ("100::1", Reserved),
+            ("5f00::1", Reserved),
+            ("1fff::1", Reserved),
+            ("2000::1", Global),
+            ("2001::1", Reserved),
+            ("2001:1ff::1", Reserved),
+            ("2001:200::1", Global),
+            ("2001:db8::1", Reserved),
+            ("2606:4700::1111", Global),
+            ("3fff::1", Reserved),
+            ("3fff:1000::1", Global),
+            ("4000::1", Reserved),
+            ("fbff::1", Reserved),
+            ("fc00::1", UniqueLocal),
+            ("fd00:ec2::254", Metadata),
+            ("fdff::1", UniqueLocal),
+            ("fe00::1", Reserved),
+            ("fe80::1", LinkLocal),
+            ("febf::1", LinkLocal),
+            ("fec0::1", UniqueLocal),
+            ("ff02::1", Multicast),
+            ("2606:4700::5efe:10.0.0.1", Private),
+            ("2606:4700::200:5efe:8.8.8.8", Global),
+        ] {
+            assert_eq!(of(text), class, "{text}");
+        }
+    }
+
+    fn embeddings(v4: Ipv4Addr) -> [Ipv6Addr; 5] {
+        let [a, b, c, d] = v4.octets();
+        let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        [
+            Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, high, low),
+            Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, high, low),
+            Ipv6Addr::new(0, 0, 0, 0, 0, 0, high, low),
+            Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low),
+            Ipv6Addr::new(0x2002, high, low, 0, 0, 0, 0, 1),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn g09_an_embedded_v4_is_judged_as_the_v4(bits in any::<u32>()) {
+            let v4 = Ipv4Addr::from_bits(bits);
+            prop_assume!(bits > 1); // `::` and `::1` have classes of their own
+            for v6 in embeddings(v4) {
+                prop_assert_eq!(classify(IpAddr::V6(v6)), classify(IpAddr::V4(v4)), "{}", v6);
+            }
+        }
+
+        #[test]
+        fn the_standard_library_agrees_on_what_is_not_public(bits in any::<u32>()) {
+            let v4 = Ipv4Addr::from_bits(bits);
+            let special = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast()
+                || v4.is_broadcast() || v4.is_documentation() || v4.is_unspecified();
+            prop_assert!(!special || classify(IpAddr::V4(v4)) != AddressClass::Global);
+        }
+    }
+}

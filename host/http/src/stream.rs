@@ -1,0 +1,125 @@
+//! One request from its start to its last event.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Response;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::client::Prepared;
+use crate::error::{Failure, FailureKind};
+use crate::exchange::{Closed, EventSink};
+use crate::headers;
+use crate::limits::EgressLimits;
+use crate::request::{Event, ResponseHead};
+
+/// Why nothing more is to be said.
+enum Stop {
+    Failed(Failure),
+    /// There is nobody to say it to.
+    Closed,
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Closed> for Stop {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+/// Performs the request and delivers its events, the last one included.
+pub(crate) async fn run(prepared: Result<Prepared, Failure>, limits: EgressLimits, sink: impl EventSink) {
+    tokio::select! {
+        () = perform(prepared, &limits, &sink) => {}
+        () = sink.closed() => {} // drops the other branch, and the connection with it
+    }
+}
+
+async fn perform(prepared: Result<Prepared, Failure>, limits: &EgressLimits, sink: &impl EventSink) {
+    let last = match converse(prepared, limits, sink).await {
+        Ok(()) => Event::End,
+        Err(Stop::Failed(failure)) => Event::Failed(failure),
+        Err(Stop::Closed) => return,
+    };
+    // Nobody to take it is nobody to tell.
+    let _ = sink.deliver(last).await;
+}
+
+async fn converse(
+    prepared: Result<Prepared, Failure>,
+    limits: &EgressLimits,
+    sink: &impl EventSink,
+) -> Result<(), Stop> {
+    let started = Instant::now();
+    let prepared = prepared.inspect_err(|failure| tracing::debug!(kind = ?failure.kind, "request refused"))?;
+    let (origin, sent) = (prepared.origin.clone(), prepared.sent.clone());
+    let outcome = timeout_at(started + limits.total, transfer(prepared, limits, sink)).await;
+    let outcome = outcome.unwrap_or_else(|_| {
+        let message = format!("not finished within {}", seconds(limits.total));
+        Err(Failure { kind: FailureKind::Timeout, message, request_sent: sent.maybe() }.into())
+    });
+    let milliseconds = started.elapsed().as_millis();
+    match &outcome {
+        Err(Stop::Failed(failure)) => tracing::debug!(%origin, milliseconds, kind = ?failure.kind, "request failed"),
+        Err(Stop::Closed) => tracing::debug!(%origin, milliseconds, "request given up"),
+        Ok(()) => tracing::debug!(%origin, milliseconds, "request done"),
+    }
+    outcome
+}
+
+async fn transfer(prepared: Prepared, limits: &EgressLimits, sink: &impl EventSink) -> Result<(), Stop> {
+    let Prepared { client, wire, sent, first_byte, slot, .. } = prepared;
+    let answer = timeout(first_byte, client.execute(wire)).await;
+    let mut response = match answer {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return Err(Failure::of_send(&error, sent.maybe()).into()),
+        Err(_) => {
+            let message = format!("no response within {}", seconds(first_byte));
+            return Err(Failure { kind: FailureKind::Timeout, message, request_sent: sent.maybe() }.into());
+        }
+    };
+    let headers = headers::incoming(response.headers(), limits)?;
+    sink.deliver(Event::Response(ResponseHead { status: response.status().as_u16(), headers })).await?;
+    body(&mut response, limits, sink).await?;
+    drop(slot);
+    Ok(())
+}
+
+async fn body(response: &mut Response, limits: &EgressLimits, sink: &impl EventSink) -> Result<(), Stop> {
+    let mut left = limits.response_bytes;
+    while let Some(mut bytes) = next(response, limits.between_bytes).await? {
+        let fits = bytes.len().min(left);
+        let excess = bytes.split_off(fits);
+        left -= fits;
+        while !bytes.is_empty() {
+            let chunk = bytes.split_to(bytes.len().min(limits.chunk_bytes.max(1)));
+            sink.deliver(Event::Chunk(chunk)).await?;
+        }
+        if !excess.is_empty() {
+            let message = format!("the response has more than {} bytes", limits.response_bytes);
+            return Err(Failure::midway(FailureKind::TooLarge, message).into());
+        }
+    }
+    Ok(())
+}
+
+/// The wait is for the server only: time that a consumer takes is not counted.
+async fn next(response: &mut Response, limit: Duration) -> Result<Option<Bytes>, Failure> {
+    match timeout(limit, response.chunk()).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(Failure::of_body(&error)),
+        Err(_) => {
+            let message = format!("the response paused for more than {}", seconds(limit));
+            Err(Failure::midway(FailureKind::Timeout, message))
+        }
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}
