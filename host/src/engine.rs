@@ -1,0 +1,89 @@
+//! The wasmtime engine: what untrusted code may use, how it is compiled, who interrupts it.
+
+use crate::error::{HostError, one_line};
+use crate::limits::Limits;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy,
+};
+
+/// Core instances of one component: the plugin, wit-component's shims, and WASI adapters of other toolchains.
+const CORE_INSTANCES: u32 = 16;
+
+/// Builds the engine. With `cache`, compiled plugins are kept there, keyed by their content, the engine's version and its
+/// settings.
+pub(crate) fn build(limits: &Limits, cache: Option<&Path>) -> Result<Engine, HostError> {
+    let failed = |error: wasmtime::Error| HostError::Engine(one_line(format!("{error:#}")));
+    let mut config = Config::new();
+    config
+        .strategy(Strategy::Cranelift) // Winch had sandbox escapes; it is not linked
+        .cranelift_opt_level(OptLevel::Speed)
+        .cranelift_nan_canonicalization(true) // same inputs, same effects
+        .epoch_interruption(true)
+        .max_wasm_stack(limits.stack_bytes)
+        .wasm_memory64(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_relaxed_simd(false)
+        .wasm_multi_memory(false)
+        .wasm_wide_arithmetic(false)
+        .concurrency_support(false) // no component-model async: calls are plain and short
+        .memory_init_cow(true)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+    if let Some(directory) = cache {
+        let mut cache_config = CacheConfig::new();
+        cache_config.with_directory(directory);
+        config.cache(Some(Cache::new(cache_config).map_err(failed)?));
+    }
+    Engine::new(&config).map_err(failed)
+}
+
+fn pool(limits: &Limits) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(limits.instances)
+        .total_core_instances(limits.instances.saturating_mul(CORE_INSTANCES))
+        .total_memories(limits.instances)
+        .total_tables(limits.instances.saturating_mul(4))
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(1)
+        .max_tables_per_component(4)
+        .max_memory_size(limits.memory_bytes)
+        .table_elements(limits.table_elements)
+        .linear_memory_keep_resident(0)
+        .table_keep_resident(0);
+    pool
+}
+
+/// Advances the engine's epoch, so that running calls look at their deadline. An OS thread: a ticker on the runtime would
+/// stand still just when a plugin keeps the runtime busy.
+pub(crate) struct Ticker(Arc<AtomicBool>);
+
+impl Ticker {
+    pub(crate) fn start(engine: &Engine, tick: Duration) -> Result<Self, HostError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (weak, stopped) = (engine.weak(), Arc::clone(&stop));
+        let work = move || {
+            while !stopped.load(Ordering::Relaxed) {
+                thread::sleep(tick);
+                match weak.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => return,
+                }
+            }
+        };
+        thread::Builder::new()
+            .name("llmp-epoch".into())
+            .spawn(work)
+            .map_err(|error| HostError::Engine(format!("cannot start the epoch thread: {error}")))?;
+        Ok(Self(stop))
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,108 @@
+//! The host: one engine, its limits, and the plugins loaded into it.
+
+use crate::bindings::LlmProviderPre;
+use crate::engine::{self, Ticker};
+use crate::error::{HostError, one_line};
+use crate::inspect::{Inspection, inspect};
+use crate::limits::Limits;
+use crate::plugin::Plugin;
+use crate::private_dir::create_private_dir;
+use crate::sandbox::{self, State};
+use crate::tenant::{Policy, Tenant};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+/// What a host is built with.
+#[derive(Clone, Debug, Default)]
+pub struct HostConfig {
+    /// What plugins may use.
+    pub limits: Limits,
+    /// Where compiled plugins are kept; nowhere when absent. Whoever can write there can run code in this process: give
+    /// a directory of mode 0700.
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// Runs plugins. Cheap to clone; one for a process is enough.
+#[derive(Clone)]
+pub struct Host(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) limits: Limits,
+    /// One permit for each core: calls into plugins never take more, however many plugins compute at once.
+    pub(crate) cpu: Arc<Semaphore>,
+    engine: Engine,
+    linker: Linker<State>,
+    _ticker: Ticker,
+}
+
+impl Host {
+    /// Sets up the engine.
+    ///
+    /// # Errors
+    /// [`HostError::Io`] when the cache directory cannot be made, [`HostError::Engine`] when the machine cannot give the
+    /// address space for [`Limits::instances`].
+    pub fn new(config: HostConfig) -> Result<Self, HostError> {
+        if let Some(path) = &config.cache_dir {
+            create_private_dir(path)
+                .map_err(|source| HostError::Io { path: path.clone(), source })?;
+        }
+        let engine = engine::build(&config.limits, config.cache_dir.as_deref())?;
+        let linker = sandbox::linker(&engine).map_err(|error| HostError::Engine(one_line(format!("{error:#}"))))?;
+        let ticker = Ticker::start(&engine, config.limits.tick)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cpu = Arc::new(Semaphore::new(cores));
+        Ok(Self(Arc::new(Inner { limits: config.limits, cpu, engine, linker, _ticker: ticker })))
+    }
+
+    /// Its limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Reads what a plugin is and wants, without compiling or running it.
+    ///
+    /// # Errors
+    /// [`HostError::NotAPlugin`].
+    pub fn inspect(&self, bytes: &[u8], origin: &str) -> Result<Inspection, HostError> {
+        inspect(bytes, origin, &self.0.limits)
+    }
+
+    /// Inspects and compiles a plugin, or takes the compiled form from the cache. `origin` says where the bytes came
+    /// from, for errors. Computes for as long as compiling takes (1 s per MB): on a runtime, use [`Host::load`].
+    ///
+    /// # Errors
+    /// [`HostError::NotAPlugin`].
+    pub fn load_blocking(&self, bytes: &[u8], origin: &str) -> Result<Plugin, HostError> {
+        let inspection = self.inspect(bytes, origin)?;
+        let broken = |error: wasmtime::Error| HostError::NotAPlugin {
+            origin: origin.to_owned(),
+            reason: format!("it cannot be compiled: {}", one_line(format!("{error:#}"))),
+            hint: "build it again for the world in this project's wit/ directory".into(),
+        };
+        let component = Component::new(&self.0.engine, bytes).map_err(broken)?;
+        let pre = self.0.linker.instantiate_pre(&component).and_then(LlmProviderPre::new).map_err(broken)?;
+        Ok(Plugin::new(self.clone(), inspection, pre))
+    }
+
+    /// [`Host::load_blocking`] on a thread for blocking work.
+    ///
+    /// # Errors
+    /// [`HostError::NotAPlugin`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the compilation running; its result is in the cache afterwards.
+    pub async fn load(&self, bytes: impl Into<Vec<u8>>, origin: &str) -> Result<Plugin, HostError> {
+        let (host, bytes, origin) = (self.clone(), bytes.into(), origin.to_owned());
+        tokio::task::spawn_blocking(move || host.load_blocking(&bytes, &origin)).await.map_err(|_| HostError::Closed)?
+    }
+
+    /// A tenant: one policy, its secrets, its directories.
+    #[must_use]
+    pub fn tenant(&self, policy: Policy) -> Tenant {
+        Tenant::new(self.clone(), policy)
+    }
+}

@@ -1,0 +1,353 @@
+//! The actor: owns one sandbox, hands it what has happened, performs what it asks for.
+//!
+//! One `handle` call takes everything that waits (up to a batch). Its effects are performed in order after it. While a
+//! turn's reader is behind, the actor waits for it: the mailbox fills, the readers of pipes and sockets stop, and the
+//! peer waits. Nothing is dropped and nothing grows. Only signals (cancel, drop) get through meanwhile.
+
+use super::log::PluginLog;
+use super::mail::{Mail, Signals};
+use super::observer::Observer;
+use super::outside::Outside;
+use super::timers::{TimerKey, Timers};
+use super::turns::{CancelCause, Delivered, OpenTurn, Turns, send_last};
+use super::{Address, tools};
+use crate::bindings::exports::llm::provider::provider::{Input, Turn};
+use crate::bindings::llm::provider::types::{SessionId, TurnId};
+use crate::effect::Effect;
+use crate::error::{HostError, PluginFault, TurnError};
+use crate::limits::Limits;
+use crate::plugin::Plugin;
+use crate::sandbox::{Sandbox, coarse};
+use crate::tasks;
+use crate::tenant::Tenant;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Starts the actor of a configured sandbox. It ends when the last address is dropped, after `Mail::Close`, or on a fault.
+pub(super) fn start(
+    tenant: Tenant,
+    plugin: &Plugin,
+    sandbox: Sandbox,
+    observer: Option<Arc<dyn Observer>>,
+) -> Address {
+    let limits = plugin.host().limits().clone();
+    let (mail, inbox) = mpsc::channel(limits.mailbox);
+    let (sender, inputs) = mpsc::channel(limits.mailbox);
+    let signals = Arc::new(Signals::default());
+    let actor = Actor {
+        sandbox: Some(sandbox),
+        started: Instant::now(),
+        inbox,
+        inputs,
+        sender: sender.clone(),
+        signals: Arc::clone(&signals),
+        turns: Turns::default(),
+        sessions: BTreeSet::new(),
+        timers: Timers::default(),
+        log: PluginLog::new(&plugin.inspection().description.name, &limits),
+        outside: Outside::new(tenant.clone(), sender),
+        due: Vec::new(),
+        observer,
+        tenant,
+        limits,
+    };
+    tasks::spawn_actor(actor.run());
+    Address { mail, signals }
+}
+
+struct Actor {
+    sandbox: Option<Sandbox>,
+    started: Instant,
+    inbox: mpsc::Receiver<Mail>,
+    inputs: mpsc::Receiver<Input>,
+    sender: mpsc::Sender<Input>,
+    signals: Arc<Signals>,
+    turns: Turns,
+    sessions: BTreeSet<SessionId>,
+    timers: Timers,
+    log: PluginLog,
+    outside: Outside,
+    /// Inputs for the next call.
+    due: Vec<Input>,
+    observer: Option<Arc<dyn Observer>>,
+    tenant: Tenant,
+    limits: Limits,
+}
+
+/// Why the actor ends.
+enum End {
+    /// All handles are gone, or somebody closed the instance.
+    Closed(Option<oneshot::Sender<()>>),
+    Fault(PluginFault),
+}
+
+impl From<PluginFault> for End {
+    fn from(fault: PluginFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Actor {
+    async fn run(mut self) {
+        let end = loop {
+            if let Err(end) = self.step().await {
+                break end;
+            }
+        };
+        match end {
+            End::Closed(done) => {
+                self.shut_down().await;
+                if let Some(done) = done {
+                    drop(done.send(()));
+                }
+            }
+            End::Fault(fault) => self.die(&fault),
+        }
+    }
+
+    /// Waits for something to happen, then handles all that has.
+    async fn step(&mut self) -> Result<(), End> {
+        if self.due.is_empty() {
+            self.wait().await?;
+        }
+        self.drain();
+        self.check_signals();
+        self.check_timers()?;
+        while !self.due.is_empty() {
+            self.handle().await?;
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self) -> Result<(), End> {
+        let alarm = self.timers.next();
+        tokio::select! {
+            biased;
+            () = self.signals.wake.notified() => {}
+            mail = self.inbox.recv() => match mail {
+                Some(Mail::StartTurn(turn, open)) => self.start_turn(*turn, *open),
+                Some(Mail::Close(done)) => return Err(End::Closed(Some(done))),
+                None => return Err(End::Closed(None)),
+            },
+            Some(input) = self.inputs.recv() => self.take(input),
+            () = until(alarm) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes what waits besides, up to a batch: one call for many inputs costs much less than many calls.
+    fn drain(&mut self) {
+        while self.due.len() < self.limits.batch_inputs {
+            match self.inputs.try_recv() {
+                Ok(input) => self.take(input),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match &input {
+            Input::SidecarExited(end) => self.outside.ended(end.id),
+            Input::SidecarFailed(fault) => self.outside.ended(fault.id),
+            Input::ToolResult(answer) => match self.turns.get_mut(answer.turn) {
+                Some(turn) => drop(turn.running.remove(&answer.result.call_id)),
+                None => return, // the turn ended while the tool ran
+            },
+            _ => {}
+        }
+        self.due.push(input);
+    }
+
+    fn start_turn(&mut self, turn: Turn, open: OpenTurn) {
+        if self.turns.len() >= self.limits.turns || self.sessions.len() >= self.limits.sessions {
+            let (limit, configured) = if self.turns.len() >= self.limits.turns {
+                ("turns", self.limits.turns)
+            } else {
+                ("sessions", self.limits.sessions)
+            };
+            if let Some(reader) = open.reader {
+                send_last(reader, HostError::Limit { limit, configured }.into());
+            }
+            return;
+        }
+        if self.sessions.insert(turn.session) {
+            self.due.push(Input::OpenSession(turn.session));
+        }
+        self.timers.set(TimerKey::TurnDeadline(turn.id), Instant::now() + open.deadline);
+        self.turns.insert(turn.id, open);
+        self.due.push(Input::StartTurn(turn));
+    }
+
+    fn check_signals(&mut self) {
+        let lists = self.signals.take();
+        for turn in lists.cancelled {
+            self.cancel(turn, CancelCause::Owner);
+        }
+        for session in lists.closed {
+            for turn in self.turns.of_session(session) {
+                self.cancel(turn, CancelCause::Owner);
+            }
+            if self.sessions.remove(&session) {
+                self.due.push(Input::CloseSession(session));
+            }
+        }
+    }
+
+    /// Asks the plugin to end a turn, once. A turn that is not open any more needs nothing.
+    fn cancel(&mut self, id: TurnId, cause: CancelCause) {
+        let Some(turn) = self.turns.get_mut(id) else { return };
+        if turn.cancelled.is_none() {
+            turn.cancelled = Some(cause);
+            turn.running.clear();
+            self.timers.clear(TimerKey::TurnDeadline(id));
+            self.timers.set(TimerKey::CancelGrace(id), Instant::now() + self.limits.cancel_grace);
+            self.due.push(Input::CancelTurn(id));
+        }
+    }
+
+    fn check_timers(&mut self) -> Result<(), PluginFault> {
+        for key in self.timers.take_due(Instant::now()) {
+            match key {
+                TimerKey::Plugin(id) => self.due.push(Input::TimerFired(id)),
+                TimerKey::TurnDeadline(id) => {
+                    let after = self.turns.get_mut(id).map_or(Duration::ZERO, |turn| turn.deadline);
+                    self.cancel(id, CancelCause::Deadline(after));
+                }
+                TimerKey::CancelGrace(id) => {
+                    let grace = self.limits.cancel_grace;
+                    return Err(PluginFault::Contract(format!("it did not end the cancelled turn {id} in {grace:?}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One call into the sandbox, on a thread for computing work, and its effects.
+    async fn handle(&mut self) -> Result<(), End> {
+        let inputs = std::mem::take(&mut self.due);
+        let Some(mut sandbox) = self.sandbox.take() else { return Err(End::Closed(None)) };
+        let permit = Arc::clone(&self.tenant.0.host.0.cpu).acquire_owned().await.map_err(|_| End::Closed(None))?;
+        let now = coarse(self.started);
+        let call = tokio::task::spawn_blocking(move || {
+            let called = sandbox.handle(now, &inputs);
+            drop(permit);
+            (sandbox, inputs, called)
+        });
+        let (sandbox, inputs, called) = call.await.map_err(|_| End::Closed(None))?;
+        let effects = called?;
+        self.sandbox = Some(sandbox);
+        if let Some(observer) = &self.observer {
+            observer.handled(now, &inputs, &effects);
+        }
+        for effect in effects {
+            self.perform(effect).await?;
+        }
+        Ok(())
+    }
+
+    async fn perform(&mut self, effect: Effect) -> Result<(), PluginFault> {
+        match effect {
+            Effect::Event(turn, event) => self.emit(turn, event).await?,
+            Effect::SidecarStart(id, spec) => self.due.extend(self.outside.start_sidecar(id, &spec)),
+            Effect::SidecarSend(id, data) => self.outside.send_sidecar(id, data).map_err(PluginFault::Contract)?,
+            Effect::SidecarStop(id, mode) => self.outside.stop_sidecar(id, mode),
+            Effect::HttpSend(id, request) => self.due.extend(self.outside.send_http(id, request)),
+            Effect::HttpCancel(_) => {}
+            Effect::ToolInvoke(id, call) => match self.turns.get_mut(id) {
+                Some(turn) => tools::invoke(id, turn, call, &self.limits, self.sender.clone()),
+                None => return Err(PluginFault::Contract(format!("it invoked a tool for turn {id}, which is not open"))),
+            },
+            Effect::TimerSet(id, after) => self.set_timer(id, after)?,
+            Effect::TimerClear(id) => self.timers.clear(TimerKey::Plugin(id)),
+            Effect::Log(level, text) => {
+                let scrubber = &self.outside.scrubber;
+                self.log.write(level, &text, |text| scrubber.text(text));
+            }
+        }
+        Ok(())
+    }
+
+    async fn emit(&mut self, turn: TurnId, event: crate::bindings::llm::provider::events::Event) -> Result<(), PluginFault> {
+        match self.turns.deliver(turn, event).await? {
+            Delivered::Ok => {}
+            Delivered::ReaderGone => self.cancel(turn, CancelCause::Owner),
+            Delivered::Ended => {
+                self.timers.clear(TimerKey::TurnDeadline(turn));
+                self.timers.clear(TimerKey::CancelGrace(turn));
+            }
+        }
+        Ok(())
+    }
+
+    fn set_timer(&mut self, id: u64, after: u64) -> Result<(), PluginFault> {
+        let (configured, observed) = (self.limits.timers, self.timers.len());
+        if observed >= configured {
+            return Err(PluginFault::Limit { limit: "timers", configured, observed });
+        }
+        // A timer beyond a day is a mistake of the plugin; it fires after a day.
+        let after = Duration::from_millis(after.min(86_400_000));
+        self.timers.set(TimerKey::Plugin(id), Instant::now() + after);
+        Ok(())
+    }
+
+    /// Lets the plugin end its sidecars politely, for as long as the limit says.
+    async fn shut_down(&mut self) {
+        self.inbox.close();
+        let deadline = Instant::now() + self.limits.shutdown_grace;
+        for turn in self.turns.ids() {
+            self.cancel(turn, CancelCause::Owner);
+        }
+        self.due.push(Input::Shutdown);
+        let polite = async {
+            loop {
+                while !self.due.is_empty() {
+                    self.handle().await?;
+                }
+                if !self.outside.busy() && self.turns.len() == 0 {
+                    return Ok::<(), End>(());
+                }
+                let alarm = self.timers.next();
+                tokio::select! {
+                    Some(input) = self.inputs.recv() => self.take(input),
+                    () = until(alarm) => self.check_timers()?,
+                }
+            }
+        };
+        drop(tokio::time::timeout_at(deadline.into(), polite).await);
+        while let Ok(mail) = self.inbox.try_recv() {
+            match mail {
+                Mail::StartTurn(_, open) => end_unstarted(*open, HostError::Closed.into()),
+                Mail::Close(done) => drop(done.send(())),
+            }
+        }
+        // What is left ends with this actor: turns see their channel close, sidecars are killed with their handles.
+    }
+
+    /// Ends everything after a fault: one terminal item for each turn. Sidecars are killed as `self` is dropped.
+    fn die(mut self, fault: &PluginFault) {
+        tracing::warn!(%fault, "a plugin was stopped");
+        self.inbox.close();
+        self.turns.end_all(fault);
+        while let Ok(mail) = self.inbox.try_recv() {
+            match mail {
+                Mail::StartTurn(_, open) => end_unstarted(*open, fault.clone().into()),
+                Mail::Close(done) => drop(done.send(())),
+            }
+        }
+    }
+}
+
+fn end_unstarted(open: OpenTurn, error: TurnError) {
+    if let Some(reader) = open.reader {
+        send_last(reader, error);
+    }
+}
+
+async fn until(alarm: Option<Instant>) {
+    match alarm {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

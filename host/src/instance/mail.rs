@@ -1,0 +1,45 @@
+//! What reaches an instance's actor from outside.
+
+use super::turns::OpenTurn;
+use crate::bindings::exports::llm::provider::provider::Turn;
+use crate::bindings::llm::provider::types::{SessionId, TurnId};
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::{Notify, oneshot};
+
+/// A message to the actor.
+pub(crate) enum Mail {
+    /// A question, with the place for its answer.
+    StartTurn(Box<Turn>, Box<OpenTurn>),
+    /// End everything politely, then answer.
+    Close(oneshot::Sender<()>),
+}
+
+/// Signals that must get through from a `drop`, which cannot wait. Each turn and session signals at most twice, so the
+/// lists are bounded by their numbers.
+#[derive(Default)]
+pub(crate) struct Signals {
+    lists: Mutex<Lists>,
+    pub(crate) wake: Notify,
+}
+
+#[derive(Default)]
+pub(crate) struct Lists {
+    pub(crate) cancelled: Vec<TurnId>,
+    pub(crate) closed: Vec<SessionId>,
+}
+
+impl Signals {
+    pub(crate) fn cancel(&self, turn: TurnId) {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).cancelled.push(turn);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn close(&self, session: SessionId) {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).closed.push(session);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn take(&self) -> Lists {
+        std::mem::take(&mut *self.lists.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,138 @@
+//! An instance of a plugin: one sandbox, one actor, a bounded mailbox; started again after a fault.
+
+mod actor;
+mod contract;
+mod log;
+mod mail;
+mod observer;
+mod outside;
+mod timers;
+mod tools;
+mod turns;
+
+use crate::error::{HostError, TurnError};
+use crate::plugin::Plugin;
+use crate::session::Session;
+use crate::tenant::Tenant;
+pub(crate) use mail::{Mail, Signals};
+pub use observer::Observer;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{Mutex, mpsc, oneshot};
+pub(crate) use turns::{OpenTurn, TurnItem};
+
+/// A plugin with its configuration, ready to take turns. Its sessions share its sandbox and its sidecars, and nothing
+/// with other instances. Cheap to clone. When the last handle and session are dropped, its sidecars are ended.
+#[derive(Clone)]
+pub struct Instance(pub(crate) Arc<Shared>);
+
+/// What the handles of an instance share.
+pub(crate) struct Shared {
+    pub(crate) tenant: Tenant,
+    pub(crate) plugin: Plugin,
+    pub(crate) config: String,
+    observer: std::sync::OnceLock<Arc<dyn Observer>>,
+    next_id: AtomicU64,
+    generation: AtomicU64,
+    actor: Mutex<Option<Address>>,
+}
+
+/// Where a running actor can be reached.
+#[derive(Clone)]
+pub(crate) struct Address {
+    pub(crate) mail: mpsc::Sender<Mail>,
+    pub(crate) signals: Arc<Signals>,
+}
+
+impl Instance {
+    pub(crate) fn new(tenant: Tenant, plugin: Plugin, config: String) -> Self {
+        Self(Arc::new(Shared {
+            tenant,
+            plugin,
+            config,
+            observer: std::sync::OnceLock::new(),
+            next_id: AtomicU64::new(1),
+            generation: AtomicU64::new(0),
+            actor: Mutex::new(None),
+        }))
+    }
+
+    /// Has everything that crosses the boundary looked at. Takes effect at the next start of the sandbox; the first
+    /// observer stays.
+    #[must_use]
+    pub fn observed(self, observer: impl Observer + 'static) -> Self {
+        drop(self.0.observer.set(Arc::new(observer)));
+        self
+    }
+
+    /// A new conversation.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::new(self.clone(), self.0.next_id())
+    }
+
+    /// Makes sure that the sandbox runs and its configuration is accepted. Turns do this by themselves.
+    ///
+    /// # Errors
+    /// As the plugin's `configure` does, and when no room for another instance is left.
+    ///
+    /// # Cancel safety
+    /// Safe; a later call starts again.
+    pub async fn start(&self) -> Result<(), TurnError> {
+        self.0.address().await.map(drop)
+    }
+
+    /// Ends open turns and sidecars politely, within [`crate::Limits::shutdown_grace`]. A later turn starts afresh.
+    ///
+    /// # Cancel safety
+    /// Safe: the end goes on without the caller.
+    pub async fn close(&self) {
+        let address = self.0.actor.lock().await.take();
+        if let Some(address) = address {
+            let (done, ended) = oneshot::channel();
+            if address.mail.send(Mail::Close(done)).await.is_ok() {
+                drop(ended.await);
+            }
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The running actor; starts one when there is none, or none any more.
+    pub(crate) async fn address(self: &Arc<Self>) -> Result<Address, TurnError> {
+        let mut actor = self.actor.lock().await;
+        if let Some(address) = actor.as_ref().filter(|address| !address.mail.is_closed()) {
+            return Ok(address.clone());
+        }
+        let address = self.start_actor().await?;
+        *actor = Some(address.clone());
+        Ok(address)
+    }
+
+    async fn start_actor(&self) -> Result<Address, TurnError> {
+        let generation = self.generation.fetch_add(1, Ordering::Relaxed);
+        let seed = seed(self.tenant.0.policy.seed, std::ptr::from_ref(self).addr() as u64, generation);
+        let permit = Arc::clone(&self.tenant.0.host.0.cpu).acquire_owned().await.map_err(|_| HostError::Closed)?;
+        let (plugin, config, secrets) = (self.plugin.clone(), self.config.clone(), self.tenant.0.secrets.infos());
+        let made = tokio::task::spawn_blocking(move || {
+            let made = plugin.sandbox(&config, secrets, seed);
+            drop(permit);
+            made
+        });
+        let sandbox = made.await.map_err(|_| HostError::Closed)??;
+        let observer = self.observer.get().cloned();
+        Ok(actor::start(self.tenant.clone(), &self.plugin, sandbox, observer))
+    }
+}
+
+/// A seed no other instance of the tenant has: the tenant's, mixed with the instance's place in memory and its generation.
+fn seed(tenant: u64, place: u64, generation: u64) -> u64 {
+    [place, generation].into_iter().fold(tenant, |mixed, part| {
+        let z = (mixed ^ part).wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (z ^ (z >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb) ^ (z >> 32)
+    })
+}

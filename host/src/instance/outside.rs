@@ -1,0 +1,109 @@
+//! The effects that leave the process: sidecars and HTTP requests of an instance.
+
+use crate::bindings::exports::llm::provider::provider::{HttpFault, Input, SidecarFault};
+use crate::bindings::llm::provider::http::{Failure, FailureKind, Request, RequestId};
+use crate::bindings::llm::provider::secrets::Chunk;
+use crate::bindings::llm::provider::sidecar::{SidecarId, Spec, StopMode};
+use crate::limits::Limits;
+use crate::scrub::Scrubber;
+use crate::secret::Destination;
+use crate::sidecar::{Order, Run, RunContext, SidecarProgram};
+use crate::tenant::Tenant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// What runs outside on behalf of an instance. Dropping it ends all of it.
+pub(crate) struct Outside {
+    tenant: Tenant,
+    pub(crate) scrubber: Scrubber,
+    inputs: mpsc::Sender<Input>,
+    sidecars: BTreeMap<SidecarId, (String, Run)>,
+}
+
+impl Outside {
+    pub(crate) fn new(tenant: Tenant, inputs: mpsc::Sender<Input>) -> Self {
+        let scrubber = Scrubber::new(&tenant.0.secrets);
+        Self { tenant, scrubber, inputs, sidecars: BTreeMap::new() }
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.tenant.0.host.0.limits
+    }
+
+    /// True while a sidecar runs.
+    pub(crate) fn busy(&self) -> bool {
+        !self.sidecars.is_empty()
+    }
+
+    /// Forgets a sidecar that has ended.
+    pub(crate) fn ended(&mut self, id: SidecarId) {
+        self.sidecars.remove(&id);
+    }
+
+    /// Starts a sidecar; a refusal is an input, as any other failure to start.
+    pub(crate) fn start_sidecar(&mut self, id: SidecarId, spec: &Spec) -> Option<Input> {
+        match self.run_context(id, spec) {
+            Ok(context) => {
+                self.sidecars.insert(id, (spec.name.clone(), Run::start(context)));
+                None
+            }
+            Err(message) => Some(Input::SidecarFailed(SidecarFault { id, message })),
+        }
+    }
+
+    fn run_context(&self, id: SidecarId, spec: &Spec) -> Result<RunContext, String> {
+        let limits = self.limits();
+        if self.sidecars.len() >= limits.sidecars {
+            return Err(format!("{} sidecars run already\nhint: raise `Limits::sidecars`", limits.sidecars));
+        }
+        let program = self.granted(&spec.name)?;
+        let mut secret_variables = Vec::new();
+        for wanted in &spec.secrets {
+            if !program.secret_variables().contains(&wanted.name.as_str()) {
+                return Err(format!("the variable {} of {} may not carry a secret", wanted.name, spec.name));
+            }
+            let to = Destination::SidecarVariable { sidecar: spec.name.clone(), variable: wanted.name.clone() };
+            secret_variables.push((wanted.name.clone(), self.tenant.0.secrets.resolve(&wanted.secret, &to)?));
+        }
+        Ok(RunContext {
+            id,
+            program,
+            tenant_directory: self.tenant.0.policy.directory.clone(),
+            secret_variables,
+            scrubber: self.scrubber.clone(),
+            limits: limits.clone(),
+            inputs: self.inputs.clone(),
+        })
+    }
+
+    fn granted(&self, name: &str) -> Result<Arc<dyn SidecarProgram>, String> {
+        let found = self.tenant.0.policy.sidecars.iter().find(|program| program.name() == name);
+        found.cloned().ok_or_else(|| format!("the policy grants no sidecar `{name}`\nhint: add it to the policy"))
+    }
+
+    /// Writes to a sidecar. One that lets its input pile up is killed; the plugin learns it by its exit.
+    pub(crate) fn send_sidecar(&mut self, id: SidecarId, data: Vec<Chunk>) -> Result<(), String> {
+        let Some((name, run)) = self.sidecars.get(&id) else { return Ok(()) };
+        let to = Destination::SidecarInput { sidecar: name.clone() };
+        let bytes = self.tenant.0.secrets.join(data, &to)?;
+        if !run.order(Order::Write(bytes)) {
+            tracing::warn!(sidecar = name, "the sidecar does not read its input and is ended");
+            self.stop_sidecar(id, StopMode::Kill);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn stop_sidecar(&mut self, id: SidecarId, mode: StopMode) {
+        if let Some((_, run)) = self.sidecars.get(&id) {
+            run.order(Order::Stop(mode));
+        }
+    }
+
+    /// Sends a request.
+    pub(crate) fn send_http(&mut self, id: RequestId, _request: Request) -> Option<Input> {
+        let message = "the policy grants no origins".to_owned();
+        let failure = Failure { kind: FailureKind::Denied, message, request_sent: false };
+        Some(Input::HttpFailed(HttpFault { id, failure }))
+    }
+}

@@ -1,0 +1,81 @@
+//! The timers of an instance: the plugin's and the host's own, in one queue.
+
+use crate::bindings::llm::provider::types::TurnId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TimerKey {
+    /// The plugin asked for it.
+    Plugin(u64),
+    /// A turn has run as long as it may.
+    TurnDeadline(TurnId),
+    /// A plugin has had the time it may take to end a cancelled turn.
+    CancelGrace(TurnId),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    due: BTreeSet<(Instant, TimerKey)>,
+    running: BTreeMap<TimerKey, Instant>,
+}
+
+impl Timers {
+    /// Starts or moves a timer.
+    pub(crate) fn set(&mut self, key: TimerKey, at: Instant) {
+        self.clear(key);
+        self.running.insert(key, at);
+        self.due.insert((at, key));
+    }
+
+    pub(crate) fn clear(&mut self, key: TimerKey) {
+        if let Some(at) = self.running.remove(&key) {
+            self.due.remove(&(at, key));
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    /// When the next one is due.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Takes those that are due, in order.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<TimerKey> {
+        let mut fired = Vec::new();
+        while let Some((at, key)) = self.due.first().copied() {
+            if at > now {
+                break;
+            }
+            self.due.pop_first();
+            self.running.remove(&key);
+            fired.push(key);
+        }
+        fired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn timers_fire_in_order_and_can_be_moved_and_cleared() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut timers = Timers::default();
+        timers.set(TimerKey::Plugin(1), at(30));
+        timers.set(TimerKey::Plugin(2), at(10));
+        timers.set(TimerKey::Plugin(1), at(5));
+        timers.set(TimerKey::Plugin(3), at(1));
+        timers.clear(TimerKey::Plugin(3));
+        assert_eq!(timers.next(), Some(at(5)));
+        assert_eq!(timers.take_due(at(20)), [TimerKey::Plugin(1), TimerKey::Plugin(2)]);
+        assert_eq!((timers.next(), timers.len()), (None, 0));
+    }
+}

@@ -1,0 +1,162 @@
+//! The open turns of an instance, and the way of their events to the reader.
+
+use super::contract::Contract;
+use crate::bindings::llm::provider::events::{Event, Failed};
+use crate::bindings::llm::provider::types::{SessionId, TurnId, Usage};
+use crate::error::{HostError, PluginFault, TurnError};
+use crate::tasks::Task;
+use crate::tool::Tool;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What a turn's reader gets.
+pub(crate) type TurnItem = Result<Event, TurnError>;
+
+/// Why the host asked the plugin to end a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CancelCause {
+    /// Its owner cancelled it, or dropped it.
+    Owner,
+    /// It ran too long.
+    Deadline(Duration),
+}
+
+/// A turn the plugin has been given and has not ended.
+pub(crate) struct OpenTurn {
+    pub(crate) session: SessionId,
+    /// `None` once the reader is gone; the plugin still has to end the turn.
+    pub(crate) reader: Option<mpsc::Sender<TurnItem>>,
+    pub(crate) tools: Vec<Arc<dyn Tool>>,
+    pub(crate) deadline: Duration,
+    pub(crate) cancelled: Option<CancelCause>,
+    /// Tools that run, by call.
+    pub(crate) running: BTreeMap<String, Task>,
+    /// Calls that ran or run: none runs twice.
+    pub(crate) called: BTreeSet<String>,
+    contract: Contract,
+}
+
+impl OpenTurn {
+    pub(crate) fn new(
+        session: SessionId,
+        reader: mpsc::Sender<TurnItem>,
+        tools: Vec<Arc<dyn Tool>>,
+        deadline: Duration,
+    ) -> Self {
+        Self {
+            session,
+            reader: Some(reader),
+            tools,
+            deadline,
+            cancelled: None,
+            running: BTreeMap::new(),
+            called: BTreeSet::new(),
+            contract: Contract::default(),
+        }
+    }
+
+    /// The items an event leads to, and whether it is the last.
+    fn items(&self, event: Event) -> (Vec<TurnItem>, bool) {
+        match event {
+            Event::Failed(failed) => (self.failed(failed), true),
+            Event::Finished(_) => (vec![Ok(event)], true),
+            other => (vec![Ok(other)], false),
+        }
+    }
+
+    fn failed(&self, failed: Failed) -> Vec<TurnItem> {
+        let nothing = Usage {
+            model_calls: 0,
+            input_tokens: 0,
+            output_tokens: 0,
+            reasoning_tokens: 0,
+            cache_read_tokens: 0,
+            cache_write_tokens: 0,
+            premium_requests: 0.0,
+        };
+        let error = match self.cancelled {
+            Some(CancelCause::Deadline(after)) => HostError::TurnDeadline(after).into(),
+            Some(CancelCause::Owner) | None => TurnError::from(failed.error),
+        };
+        let spent = (failed.usage != nothing).then_some(Ok(Event::Usage(failed.usage)));
+        spent.into_iter().chain([Err(error)]).collect()
+    }
+}
+
+/// What became of an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    /// The reader has it, or will.
+    Ok,
+    /// It was the turn's last.
+    Ended,
+    /// Nobody reads any more.
+    ReaderGone,
+}
+
+#[derive(Default)]
+pub(crate) struct Turns(BTreeMap<TurnId, OpenTurn>);
+
+impl Turns {
+    pub(crate) fn insert(&mut self, id: TurnId, turn: OpenTurn) {
+        self.0.insert(id, turn);
+    }
+
+    pub(crate) fn get_mut(&mut self, id: TurnId) -> Option<&mut OpenTurn> {
+        self.0.get_mut(&id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn of_session(&self, session: SessionId) -> Vec<TurnId> {
+        self.0.iter().filter(|(_, turn)| turn.session == session).map(|(id, _)| *id).collect()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<TurnId> {
+        self.0.keys().copied().collect()
+    }
+
+    /// Hands an event to the turn's reader; waits while the reader's queue is full.
+    pub(crate) async fn deliver(&mut self, id: TurnId, event: Event) -> Result<Delivered, PluginFault> {
+        let Some(turn) = self.0.get_mut(&id) else {
+            return Err(PluginFault::Contract(format!("it sent an event for turn {id}, which is not open")));
+        };
+        turn.contract.check(&event).map_err(|what| PluginFault::Contract(format!("turn {id}: {what}")))?;
+        let (items, last) = turn.items(event);
+        let mut gone = false;
+        for item in items {
+            if let Some(reader) = &turn.reader {
+                gone = reader.send(item).await.is_err();
+            }
+        }
+        if last {
+            self.0.remove(&id);
+            return Ok(Delivered::Ended);
+        }
+        if gone {
+            turn.reader = None;
+            return Ok(Delivered::ReaderGone);
+        }
+        Ok(Delivered::Ok)
+    }
+
+    /// Ends every turn with the same fault. Readers that have fallen behind get it when they catch up.
+    pub(crate) fn end_all(&mut self, fault: &PluginFault) {
+        for (_, turn) in std::mem::take(&mut self.0) {
+            if let Some(reader) = turn.reader {
+                send_last(reader, TurnError::Fault(fault.clone()));
+            }
+        }
+    }
+}
+
+/// Hands over a turn's last item, later if its queue is full now.
+pub(crate) fn send_last(reader: mpsc::Sender<TurnItem>, error: TurnError) {
+    if let Err(mpsc::error::TrySendError::Full(item)) = reader.try_send(Err(error)) {
+        crate::tasks::spawn_actor(async move { drop(reader.send(item).await) });
+    }
+}

@@ -1,0 +1,46 @@
+//! A plugin that was inspected and compiled, and can be instantiated.
+
+use crate::bindings::LlmProviderPre;
+use crate::bindings::exports::llm::provider::provider::Setup;
+use crate::bindings::llm::provider::secrets::SecretInfo;
+use crate::error::TurnError;
+use crate::host::Host;
+use crate::inspect::Inspection;
+use crate::sandbox::{Sandbox, State};
+use std::sync::Arc;
+
+/// A compiled plugin. Cheap to clone; compiled code is all that tenants share.
+#[derive(Clone)]
+pub struct Plugin(Arc<Inner>);
+
+struct Inner {
+    host: Host,
+    inspection: Inspection,
+    pre: LlmProviderPre<State>,
+}
+
+impl Plugin {
+    pub(crate) fn new(host: Host, inspection: Inspection, pre: LlmProviderPre<State>) -> Self {
+        Self(Arc::new(Inner { host, inspection, pre }))
+    }
+
+    /// What it is and wants.
+    #[must_use]
+    pub fn inspection(&self) -> &Inspection {
+        &self.0.inspection
+    }
+
+    /// A configured sandbox without a driver: inputs in, effects out. For replay, tests and engines that have their own
+    /// event loop; everybody else wants [`crate::Tenant::instance`].
+    ///
+    /// # Errors
+    /// As the plugin's `configure` does, and when no room for another instance is left.
+    pub fn sandbox(&self, config: &str, secrets: Vec<SecretInfo>, seed: u64) -> Result<Sandbox, TurnError> {
+        let setup = Setup { config: config.to_owned(), secrets, seed };
+        Sandbox::new(&self.0.pre, self.0.host.limits(), &setup)
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.0.host
+    }
+}

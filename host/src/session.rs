@@ -1,0 +1,178 @@
+//! A conversation with a plugin.
+
+use crate::bindings::exports::llm::provider::provider::{ReasoningEffort, Turn as WitTurn, TurnOptions};
+use crate::bindings::llm::provider::types::{Block, ImageSource, Message, Role, SessionId, TextBlock, ToolOwner};
+use crate::error::{HostError, TurnError};
+use crate::instance::{Address, Instance, Mail, OpenTurn};
+use crate::tool::Tool;
+use crate::turn::Turn;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// A question with everything that was said before it.
+#[derive(Clone)]
+pub struct TurnRequest {
+    /// The whole conversation, ending with what is to be answered.
+    pub history: Vec<Message>,
+    /// The model; the configuration's default when absent.
+    pub model: Option<String>,
+    /// The system prompt.
+    pub system: Option<String>,
+    /// Tools offered to the model.
+    pub tools: Vec<Arc<dyn Tool>>,
+    /// Who runs them.
+    pub tool_owner: ToolOwner,
+    /// The most tokens of the answer.
+    pub max_output_tokens: Option<u32>,
+    /// How hard to think.
+    pub reasoning_effort: Option<ReasoningEffort>,
+    /// Fails the turn when its provider is silent for so long; the configuration's figure when absent.
+    pub activity_timeout: Option<Duration>,
+    /// Fails the turn when it takes longer; [`crate::Limits::turn_deadline`] when absent.
+    pub deadline: Option<Duration>,
+}
+
+impl TurnRequest {
+    /// A conversation, with everything else as configured.
+    #[must_use]
+    pub fn new(history: Vec<Message>) -> Self {
+        Self {
+            history,
+            model: None,
+            system: None,
+            tools: Vec::new(),
+            tool_owner: ToolOwner::Callback,
+            max_output_tokens: None,
+            reasoning_effort: None,
+            activity_timeout: None,
+            deadline: None,
+        }
+    }
+
+    /// Bytes of everything a model reads.
+    fn size(&self) -> usize {
+        let blocks = self.history.iter().flat_map(|message| &message.blocks).map(block_size);
+        let tools = self.tools.iter().map(|tool| tool.definition());
+        let tools = tools.map(|tool| tool.name.len() + tool.description.len() + tool.parameters.len());
+        blocks.chain(tools).sum::<usize>() + self.system.as_ref().map_or(0, String::len)
+    }
+}
+
+fn block_size(block: &Block) -> usize {
+    match block {
+        Block::Text(text) => text.text.len(),
+        Block::Thinking(thinking) => thinking.text.len() + thinking.signature.as_ref().map_or(0, String::len),
+        Block::Image(image) => match &image.source {
+            ImageSource::Data(data) => data.len(),
+            ImageSource::Url(url) => url.len(),
+        },
+        Block::ToolCall(call) => call.arguments.len() + call.name.len(),
+        Block::ToolResult(result) => result.content.len(),
+    }
+}
+
+/// A message of the person, from text.
+#[must_use]
+pub fn user_message(text: impl Into<String>) -> Message {
+    Message { role: Role::User, blocks: vec![Block::Text(TextBlock { text: text.into() })] }
+}
+
+/// The history a session keeps for simple callers.
+pub(crate) type History = Arc<Mutex<Vec<Message>>>;
+
+/// One conversation. Turns of a session run one at a time. Dropping it cancels its turn and lets the plugin forget it.
+pub struct Session {
+    instance: Instance,
+    id: SessionId,
+    history: History,
+    /// The actor that knows this session, to tell it when the session ends.
+    known_to: OnceLock<Mutex<Address>>,
+}
+
+impl Session {
+    pub(crate) fn new(instance: Instance, id: SessionId) -> Self {
+        Self { instance, id, history: History::default(), known_to: OnceLock::new() }
+    }
+
+    /// Asks, with the whole conversation in the request. The session's own history is neither used nor changed: callers
+    /// that keep the conversation themselves use this.
+    ///
+    /// # Errors
+    /// Before anything is sent: a conversation that is too large, a plugin that cannot be started. What goes wrong later
+    /// is the turn's last item.
+    ///
+    /// # Cancel safety
+    /// Dropping the future asks nothing.
+    pub async fn turn(&self, request: TurnRequest) -> Result<Turn, TurnError> {
+        self.ask(request, None).await
+    }
+
+    /// Asks the next question of the conversation the session keeps. The question and its answer are added to it when the
+    /// answer is complete; after a failure or a cancel it is as before.
+    ///
+    /// # Errors
+    /// As [`Session::turn`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future asks nothing.
+    pub async fn send(&self, prompt: impl Into<String>, options: TurnRequest) -> Result<Turn, TurnError> {
+        let mut request = options;
+        request.history = self.history();
+        request.history.push(user_message(prompt));
+        self.ask(request, Some(Arc::clone(&self.history))).await
+    }
+
+    /// The conversation so far, as [`Session::send`] keeps it.
+    #[must_use]
+    pub fn history(&self) -> Vec<Message> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn ask(&self, request: TurnRequest, keep: Option<History>) -> Result<Turn, TurnError> {
+        let shared = &self.instance.0;
+        let limits = shared.plugin.host().limits();
+        let (observed, configured) = (request.size(), limits.prompt_bytes);
+        if observed > configured {
+            return Err(HostError::PromptTooLarge { configured, observed }.into());
+        }
+        let address = shared.address().await?;
+        let (events, stream) = mpsc::channel(limits.turn_events);
+        let id = shared.next_id();
+        let deadline = request.deadline.unwrap_or(limits.turn_deadline);
+        let open = OpenTurn::new(self.id, events, request.tools.clone(), deadline);
+        let asked = keep.map(|history| (history, request.history.clone()));
+        let turn = self.wit_turn(id, request);
+        self.remember(&address);
+        let sent = address.mail.send(Mail::StartTurn(Box::new(turn), Box::new(open))).await;
+        sent.map_err(|_| HostError::Closed)?;
+        Ok(Turn::new(id, stream, address.signals, self.instance.clone(), asked))
+    }
+
+    fn wit_turn(&self, id: u64, request: TurnRequest) -> WitTurn {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let options = TurnOptions {
+            model: request.model,
+            system: request.system,
+            tools: request.tools.iter().map(|tool| tool.definition()).collect(),
+            tool_owner: request.tool_owner,
+            max_output_tokens: request.max_output_tokens,
+            reasoning_effort: request.reasoning_effort,
+            activity_timeout: request.activity_timeout.map(milliseconds),
+        };
+        WitTurn { session: self.id, id, history: request.history, options }
+    }
+
+    fn remember(&self, address: &Address) {
+        let known = self.known_to.get_or_init(|| Mutex::new(address.clone()));
+        *known.lock().unwrap_or_else(PoisonError::into_inner) = address.clone();
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(address) = self.known_to.get() {
+            address.lock().unwrap_or_else(PoisonError::into_inner).signals.close(self.id);
+        }
+    }
+}

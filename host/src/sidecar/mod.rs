@@ -1,0 +1,9 @@
+//! Sidecars: the catalogue's entries, and a run of one.
+
+mod copilot_cli;
+mod program;
+mod run;
+
+pub use copilot_cli::{CopilotCli, Network};
+pub use program::{Launch, Preparing, SidecarProgram, SidecarUnavailable};
+pub(crate) use run::{Order, Run, RunContext};

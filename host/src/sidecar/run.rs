@@ -1,0 +1,237 @@
+//! One run of a sidecar: a task that starts the process, pumps its pipes and tells how it ended.
+
+use super::program::SidecarProgram;
+use crate::bindings::exports::llm::provider::provider::{
+    Input, SidecarBytes, SidecarEnd, SidecarFault, SidecarStart,
+};
+use crate::bindings::llm::provider::sidecar::{Exit, SidecarId, Started, StopMode};
+use crate::error::one_line;
+use crate::limits::Limits;
+use crate::scrub::Scrubber;
+use crate::tasks::{self, Task};
+use llm_provider_process::{Child, Running, Stdin, Stdout};
+use std::path::PathBuf;
+use std::process;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+/// Marks the processes of a run, so that descendants that left its group are found.
+const MARK: &str = "LLMP_SIDECAR_RUN";
+/// Orders that wait for a run; with their bytes bounded by [`Limits::sidecar_pending_bytes`].
+const ORDERS: usize = 1_024;
+/// How long output may still come after the process has ended: what is in the pipe is read in microseconds.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
+
+/// What a run needs.
+pub(crate) struct RunContext {
+    pub(crate) id: SidecarId,
+    pub(crate) program: Arc<dyn SidecarProgram>,
+    pub(crate) tenant_directory: PathBuf,
+    /// Variables with their secret values.
+    pub(crate) secret_variables: Vec<(String, Zeroizing<String>)>,
+    pub(crate) scrubber: Scrubber,
+    pub(crate) limits: Limits,
+    /// Where its inputs go. A full mailbox stops the reading.
+    pub(crate) inputs: mpsc::Sender<Input>,
+}
+
+/// Something to do with a run.
+pub(crate) enum Order {
+    Write(Zeroizing<Vec<u8>>),
+    Stop(StopMode),
+}
+
+/// The handle of a run. Dropping it kills the process with all its children.
+pub(crate) struct Run {
+    orders: mpsc::Sender<Order>,
+    pending: Arc<AtomicUsize>,
+    limit: usize,
+    _task: Task,
+}
+
+impl Run {
+    pub(crate) fn start(context: RunContext) -> Self {
+        let (orders, receiver) = mpsc::channel(ORDERS);
+        let pending = Arc::new(AtomicUsize::new(0));
+        let limit = context.limits.sidecar_pending_bytes;
+        let task = tasks::spawn(live(context, receiver, Arc::clone(&pending)));
+        Self { orders, pending, limit, _task: task }
+    }
+
+    /// Hands over an order. False when too much waits already: the process does not read.
+    pub(crate) fn order(&self, order: Order) -> bool {
+        let size = if let Order::Write(bytes) = &order { bytes.len() } else { 0 };
+        if self.pending.fetch_add(size, Ordering::Relaxed).saturating_add(size) > self.limit {
+            return false;
+        }
+        !matches!(self.orders.try_send(order), Err(mpsc::error::TrySendError::Full(_)))
+    }
+}
+
+async fn live(context: RunContext, orders: mpsc::Receiver<Order>, pending: Arc<AtomicUsize>) {
+    let id = context.id;
+    let inputs = context.inputs.clone();
+    let last = match start(&context).await {
+        Ok((running, started)) => {
+            let told = inputs.send(Input::SidecarStarted(SidecarStart { id, started })).await;
+            if told.is_err() {
+                return; // the instance is gone; dropping the child ends it
+            }
+            Input::SidecarExited(SidecarEnd { id, exit: pump(context, running, orders, pending).await })
+        }
+        Err(message) => Input::SidecarFailed(SidecarFault { id, message }),
+    };
+    drop(inputs.send(last).await);
+}
+
+async fn start(context: &RunContext) -> Result<(Running, Started), String> {
+    let names: Vec<String> = context.secret_variables.iter().map(|(name, _)| name.clone()).collect();
+    let launch = context
+        .program
+        .prepare(&context.tenant_directory, &names)
+        .await
+        .map_err(|error| context.scrubber.text(&error.to_string()))?;
+    let mut spec = launch.spec.env(MARK, unique()).mark(MARK);
+    spec.stderr_ring = context.limits.stderr_bytes;
+    for (name, value) in &context.secret_variables {
+        spec = spec.env(name, value.as_str());
+    }
+    tracing::debug!(sidecar = context.program.name(), version = launch.version, ?spec, "starting a sidecar");
+    let running = Child::spawn(spec).await.map_err(|error| one_line(error))?;
+    let working_directory = launch.working_directory.display().to_string();
+    Ok((running, Started { version: launch.version, working_directory }))
+}
+
+/// A value no other process on the machine carries.
+fn unique() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    let age = BEGIN.get_or_init(Instant::now).elapsed().as_nanos();
+    format!("{}-{age}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Runs the pipes until the process has ended, and tells how.
+async fn pump(
+    context: RunContext,
+    running: Running,
+    orders: mpsc::Receiver<Order>,
+    pending: Arc<AtomicUsize>,
+) -> Exit {
+    let Running { stdin, stdout, child, .. } = running;
+    let child = Arc::new(child);
+    let scrubber = context.scrubber.clone();
+    let (mut reason, mut exit) = (None, None);
+    {
+        let read = read_all(&context, stdout, &child);
+        let write = obey(&context.limits, orders, stdin, Arc::clone(&child), pending);
+        tokio::pin!(read, write);
+        let (mut reading, mut writing) = (true, true);
+        while exit.is_none() || reading {
+            tokio::select! {
+                () = &mut read, if reading => reading = false,
+                stuck = &mut write, if writing => {
+                    writing = false;
+                    reason = stuck;
+                }
+                ended = child.wait(), if exit.is_none() => exit = Some(ended),
+            }
+        }
+    }
+    let exit = match exit {
+        Some(exit) => exit,
+        None => child.wait().await,
+    };
+    let tail = scrubber.text(&child.stderr_tail());
+    Exit { code: exit.code, signal: exit.signal, stderr_tail: last_lines(&tail, context.limits.stderr_tail_bytes), reason }
+}
+
+/// Reads standard output to its end. Waits while the instance's mailbox is full, so the pipe fills and the process waits.
+async fn read_all(context: &RunContext, mut stdout: Stdout, child: &Child) {
+    let mut scrubber = context.scrubber.clone();
+    let id = context.id;
+    let mut buffer = Vec::with_capacity(context.limits.read_bytes);
+    loop {
+        buffer.clear();
+        let got = tokio::select! {
+            biased;
+            got = stdout.read_buf(&mut buffer) => got.unwrap_or(0),
+            () = abandoned(child) => 0,
+        };
+        let end = got == 0;
+        let data = if end { scrubber.finish() } else { scrubber.stream(buffer.as_slice().to_vec()) };
+        if !data.is_empty() && context.inputs.send(Input::SidecarOutput(SidecarBytes { id, data })).await.is_err() {
+            return;
+        }
+        if end {
+            return;
+        }
+    }
+}
+
+/// Ends some time after the process: a descendant that escaped its group may hold the pipe open for ever.
+async fn abandoned(child: &Child) {
+    child.wait().await;
+    tokio::time::sleep(LAST_OUTPUT).await;
+}
+
+/// Obeys until there is nobody left to give orders. Says why, when it had to kill the process itself.
+async fn obey(
+    limits: &Limits,
+    mut orders: mpsc::Receiver<Order>,
+    mut stdin: Stdin,
+    child: Arc<Child>,
+    pending: Arc<AtomicUsize>,
+) -> Option<String> {
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Write(bytes) => {
+                let written = write(&mut stdin, &bytes, limits.sidecar_write_stall).await;
+                pending.fetch_sub(bytes.len(), Ordering::Relaxed);
+                if let Err(reason) = written {
+                    child.kill();
+                    return Some(reason);
+                }
+            }
+            Order::Stop(StopMode::Graceful) => drop(child.stop(limits.sidecar_grace).await),
+            Order::Stop(StopMode::Kill) => child.kill(),
+        }
+    }
+    None
+}
+
+/// Writes in pieces of a pipe's size, each within the deadline: a large prompt may take its time, a deaf process may not.
+async fn write(stdin: &mut Stdin, bytes: &[u8], stall: Duration) -> Result<(), String> {
+    for piece in bytes.chunks(64 << 10) {
+        match tokio::time::timeout(stall, stdin.write_all(piece)).await {
+            Ok(Ok(())) => {}
+            // It has closed its input or ended; its exit says more.
+            Ok(Err(_)) => return Err("it closed its standard input".to_owned()),
+            Err(_) => return Err(format!("it did not read its standard input for {stall:?}")),
+        }
+    }
+    Ok(())
+}
+
+/// At most `limit` bytes from the end, beginning with a whole line where there is one.
+fn last_lines(text: &str, limit: usize) -> String {
+    let start = (text.len().saturating_sub(limit)..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let tail = text.get(start..).unwrap_or_default();
+    let whole = if start == 0 { None } else { tail.split_once('\n').map(|(_, rest)| rest) };
+    whole.filter(|rest| !rest.is_empty()).unwrap_or(tail).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_begins_with_a_line() {
+        assert_eq!(last_lines("one\ntwo\nthree\n", 10), "three");
+        assert_eq!(last_lines("one\ntwo", 100), "one\ntwo");
+        assert_eq!(last_lines("\u{e9}\u{e9}\u{e9}", 3), "\u{e9}");
+    }
+}

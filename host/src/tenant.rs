@@ -1,0 +1,101 @@
+//! A tenant: one policy, its secrets, its directories. Tenants share nothing but compiled code.
+
+use crate::error::HostError;
+use crate::host::Host;
+use crate::inspect::Capability;
+use crate::instance::Instance;
+use crate::plugin::Plugin;
+use crate::secret::{SecretGrant, Secrets};
+use crate::sidecar::SidecarProgram;
+use llm_provider_http::EgressPolicy;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What a tenant grants. Nothing is granted that is not named here.
+#[derive(Clone)]
+pub struct Policy {
+    /// Imports a plugin may have.
+    pub capabilities: BTreeSet<Capability>,
+    /// Secrets by name, each with its destinations.
+    pub secrets: BTreeMap<String, SecretGrant>,
+    /// Sidecars by the name a plugin asks for.
+    pub sidecars: Vec<Arc<dyn SidecarProgram>>,
+    /// Origins that may be reached through the `http` import.
+    pub egress: Option<EgressPolicy>,
+    /// The tenant's own directory, for its sidecars' homes. Made with mode 0700 when first needed.
+    pub directory: PathBuf,
+    /// Makes the randomness of instances. Two instances never share a seed.
+    pub seed: u64,
+}
+
+impl Policy {
+    /// Grants what every plugin needs to answer at all: events, timers and the log.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            capabilities: BTreeSet::from([Capability::Events, Capability::Timers, Capability::Log]),
+            secrets: BTreeMap::new(),
+            sidecars: Vec::new(),
+            egress: None,
+            directory: directory.into(),
+            seed: 0,
+        }
+    }
+
+    /// Grants a capability.
+    #[must_use]
+    pub fn allow(mut self, capability: Capability) -> Self {
+        self.capabilities.insert(capability);
+        self
+    }
+
+    /// Grants a sidecar, and the capability to start sidecars.
+    #[must_use]
+    pub fn sidecar(mut self, program: impl SidecarProgram + 'static) -> Self {
+        self.sidecars.push(Arc::new(program));
+        self.allow(Capability::Sidecar)
+    }
+
+    /// Grants a secret to its destinations.
+    #[must_use]
+    pub fn secret(mut self, name: impl Into<String>, grant: SecretGrant) -> Self {
+        self.secrets.insert(name.into(), grant);
+        self
+    }
+
+    /// The first import of a plugin that is not granted.
+    fn refuses(&self, plugin: &Plugin) -> Option<Capability> {
+        plugin.inspection().capabilities.iter().copied().find(|wanted| !self.capabilities.contains(wanted))
+    }
+}
+
+/// One tenant of a host. Cheap to clone.
+#[derive(Clone)]
+pub struct Tenant(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) host: Host,
+    pub(crate) policy: Policy,
+    pub(crate) secrets: Secrets,
+}
+
+impl Tenant {
+    pub(crate) fn new(host: Host, mut policy: Policy) -> Self {
+        let secrets = Secrets::new(std::mem::take(&mut policy.secrets));
+        Self(Arc::new(Inner { host, policy, secrets }))
+    }
+
+    /// An instance of a plugin with its configuration (JSON, by the plugin's own schema). Nothing starts before the first
+    /// turn.
+    ///
+    /// # Errors
+    /// [`HostError::Denied`] when the plugin imports what the policy does not grant.
+    pub fn instance(&self, plugin: &Plugin, config: impl Into<String>) -> Result<Instance, HostError> {
+        if let Some(capability) = self.0.policy.refuses(plugin) {
+            let name = &plugin.inspection().description.name;
+            return Err(HostError::Denied(format!("`{capability}` to the plugin {name}, which imports it")));
+        }
+        Ok(Instance::new(self.clone(), plugin.clone(), config.into()))
+    }
+}
