@@ -2,7 +2,8 @@
 //!
 //! A pinned digest is what decides: no registry, mirror, proxy or project file can replace the program of a pinned
 //! version. To move to another version, add its rows here in a reviewed change.
-//! Origin of the 1.0.102 rows: the protocol document, section 9.
+//! Origin of the 1.0.102 rows: `dist.integrity` of the registry, read with `npm view` for each platform (the protocol
+//! document, section 9, misses a character of win32-x64); linux-x64 also hashed by hand.
 
 /// The digest of one package.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +29,7 @@ pub const COPILOT_CLI: &[Pin] = &[
     pin("1.0.102", "linuxmusl-arm64", "sha512-PyuqTcgTKd4XrtSRKAQgfIK41cVzHArSNM8f8XS39dQc75aUsKG+MPd5rLwmqqhtbWVFgI+PSS/X18/Qo4EDTg=="),
     pin("1.0.102", "darwin-x64", "sha512-n4jBdS+QxrXWiQ9v9tUBZUcJ0hlWVG75Qs3Gzo25BRzlWQSSd5eCNrfOVf4Cr95mAK/L54dne+8rSwASNRG7qA=="),
     pin("1.0.102", "darwin-arm64", "sha512-M4Jwxvw9CzxQUVoAz4UFbwFw9SpjUXbMzD481ifFJ+o/GXYJy5+sYxWRSfGhPA9e/w4DlWxdpkSQFnagl/AYbA=="),
-    pin("1.0.102", "win32-x64", "sha512-ShdlICQu/Ei0mRX5J/ioaWUm7Kt6TpUvyQFuFhS+Vb/7VVDi4/6pJAjcETeUJCHe9lkhF25swzcZXsun/i9Hg=="),
+    pin("1.0.102", "win32-x64", "sha512-ShdlICQu/Ei0mRX5J/ioaWUm7Kt6TpUvyQFuhFhS+Vb/7VVDi4/6pJAjcETeUJCHe9lkhF25swzcZXsun/i9Hg=="),
     pin("1.0.102", "win32-arm64", "sha512-QhbEEfrAri+TA/S+xpUbOpWrzxfmQj5Ncgn6YF6SoI9zLdF57yt6Bd9sVAxWfsmmI0F2wmlQOHQ+s+7EjXQWgQ=="),
 ];
 

@@ -44,7 +44,6 @@ pub(crate) async fn version_of(path: &Path, request: &Request) -> Option<Version
         program: path.to_owned(),
         args: vec!["--version".to_owned()],
         env: Vec::new(),
-        working_dir: None,
         timeout: PROBE_TIMEOUT,
         max_output: 4096,
     };

@@ -15,8 +15,6 @@ pub struct ShortCommand {
     pub args: Vec<String>,
     /// The whole environment: nothing is inherited.
     pub env: Vec<(OsString, OsString)>,
-    /// Working directory.
-    pub working_dir: Option<PathBuf>,
     /// Longest run.
     pub timeout: Duration,
     /// Most bytes of standard output.

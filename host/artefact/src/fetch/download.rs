@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256, Sha512};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Fetcher, WHOLE_DOWNLOAD, shown, within};
+use super::{Answer, Fetcher, WHOLE_DOWNLOAD, shown, within};
 use crate::{Error, Integrity, Progress};
 
 /// Chunks between socket and file: 16 of at most some 100 KB keep both busy and bound the memory to 2 MB.
@@ -75,25 +75,38 @@ async fn stream(
         drop(hold);
         written
     });
-    let mut bytes = 0;
-    progress(Progress::Downloading { bytes, total: announced });
-    while let Some(chunk) = fetcher.chunk(&mut answer).await? {
-        bytes += chunk.len() as u64;
-        if bytes > limit {
-            return Err(too_large());
-        }
-        if chunks.send(chunk).await.is_err() {
-            break; // The writer has failed and says why below.
-        }
+    progress(Progress::Downloading { bytes: 0, total: announced });
+    let pumped = pump(fetcher, &mut answer, chunks, |bytes| {
         progress(Progress::Downloading { bytes, total: announced });
-    }
-    drop(chunks);
+        if bytes > limit { Err(too_large()) } else { Ok(()) }
+    });
+    let pumped = pumped.await;
+    // The thread is waited for in every case, so that an error returns after the file is closed.
     let written = writing.await.map_err(|_| Error::Interrupted { action: "write the archive" })?;
+    let received = pumped?;
     let (sha512, sha256) = written.map_err(|source| Error::Cache { action: "write", path: into.to_owned(), source })?;
     match announced {
-        Some(announced) if announced != bytes => Err(Error::Truncated { url: shown, announced, received: bytes }),
+        Some(announced) if announced != received => Err(Error::Truncated { url: shown, announced, received }),
         _ => Ok(Received { sha512, sha256, url: shown }),
     }
+}
+
+/// Passes chunks on until the body ends, or until the writer gives up: it says why itself. Returns the sum of bytes.
+async fn pump(
+    fetcher: &Fetcher<'_>,
+    answer: &mut Answer,
+    chunks: mpsc::Sender<Bytes>,
+    count: impl Fn(u64) -> Result<(), Error>,
+) -> Result<u64, Error> {
+    let mut bytes = 0;
+    while let Some(chunk) = fetcher.chunk(answer).await? {
+        bytes += chunk.len() as u64;
+        count(bytes)?;
+        if chunks.send(chunk).await.is_err() {
+            break;
+        }
+    }
+    Ok(bytes)
 }
 
 /// On a thread of its own: hashing 130 MB would otherwise hold up the runtime for a third of a second.

@@ -169,7 +169,6 @@ async fn ask_npm(inputs: &Inputs) -> Result<(Url, Source), Error> {
         program: program.clone(),
         args: ["config", "get", "registry"].map(str::to_owned).to_vec(),
         env: FOR_NPM.iter().filter_map(|name| Some((OsString::from(name), (inputs.env)(name)?.into()))).collect(),
-        working_dir: Some(inputs.working_dir.clone()).filter(|dir| dir.is_dir()),
         timeout: NPM_TIMEOUT,
         max_output: 4096,
     };
