@@ -101,3 +101,51 @@ impl Resolve for Screen {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Resolver, Resolving, Screen, ScreenError};
+    use crate::address::AddressClass;
+    use crate::policy::Reach;
+    use std::net::IpAddr;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    struct Fixed(Vec<IpAddr>);
+
+    impl Resolver for Fixed {
+        fn resolve(&self, _host: String) -> Resolving {
+            let addresses = self.0.clone();
+            Box::pin(async move { Ok(addresses) })
+        }
+    }
+
+    async fn screened(reach: Option<Reach>, addresses: &[&str]) -> Result<Vec<String>, ScreenError> {
+        let resolver = Arc::new(Fixed(addresses.iter().map(|text| text.parse().unwrap()).collect()));
+        let screen = Screen { resolver, reach, deadline: Duration::from_secs(5) };
+        let survivors = screen.addresses("name.test".to_owned()).await?;
+        Ok(survivors.iter().map(IpAddr::to_string).collect())
+    }
+
+    #[tokio::test]
+    async fn g10_of_a_mixed_answer_only_what_is_within_reach_survives() {
+        let mixed = ["127.0.0.1", "8.8.8.8", "169.254.169.254", "2606:4700::1111", "::ffff:10.0.0.1"];
+        assert_eq!(screened(Some(Reach::Public), &mixed).await.unwrap(), ["8.8.8.8", "2606:4700::1111"]);
+        let private = ["127.0.0.1", "8.8.8.8", "2606:4700::1111", "::ffff:10.0.0.1"];
+        assert_eq!(screened(Some(Reach::Private), &mixed).await.unwrap(), private);
+        assert_eq!(screened(None, &mixed).await.unwrap(), mixed, "the operator's proxy");
+    }
+
+    #[tokio::test]
+    async fn an_answer_out_of_reach_is_not_an_empty_answer() {
+        let inside = screened(Some(Reach::Public), &["10.0.0.1"]).await.unwrap_err();
+        assert!(matches!(inside, ScreenError::Refused { class: AddressClass::Private, .. }), "{inside}");
+        assert!(matches!(screened(Some(Reach::Public), &[]).await, Err(ScreenError::NoAddress { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_addresses_is_cut() {
+        let many = ["8.8.8.8"; 1000];
+        assert_eq!(screened(Some(Reach::Public), &many).await.unwrap().len(), 16);
+    }
+}

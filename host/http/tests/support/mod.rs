@@ -49,6 +49,24 @@ impl Server {
         // Both families on every address, so that whatever spelling of this machine got through would arrive.
         let listener = TcpListener::bind("[::]:0").await.unwrap();
         let address = SocketAddr::new([127, 0, 0, 1].into(), listener.local_addr().unwrap().port());
+        Self::on(listener, address, script)
+    }
+
+    /// Answers at one address only.
+    pub(crate) async fn fixed_at(address: SocketAddr, response: &'static str) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self::on(listener, address, move |mut stream, _| async move {
+            let _ = stream.write_all(response.as_bytes()).await;
+            None
+        })
+    }
+
+    fn on<F, R>(listener: TcpListener, address: SocketAddr, script: F) -> Self
+    where
+        F: Fn(TcpStream, usize) -> R + Send + Sync + 'static,
+        R: Future<Output = Option<TcpStream>> + Send,
+    {
         let server = Self { address, connections: Arc::default(), requests: Arc::default() };
         let (connections, requests) = (Arc::clone(&server.connections), Arc::clone(&server.requests));
         let script = Arc::new(script);
