@@ -1,1 +1,40 @@
-//! To be written.
+//! GitHub Copilot as a provider plugin, through the official Copilot CLI as a sidecar.
+//!
+//! [`Copilot`] is a state machine without input or output of its own. One sidecar serves all conversations of an
+//! instance; each conversation has a session on it, which holds the history. Callers hand over their whole history every
+//! turn: the plugin compares fingerprints and appends, takes the session up again with other options, or opens a new
+//! one that carries the earlier conversation.
+//!
+//! Rules that everything here keeps:
+//! - A server session whose history is not known to be exactly the caller's is never used again. After a failure, a
+//!   cancel, a compaction or a crash the next turn gets a session with a new name, so that late events of the old one
+//!   have nowhere to go.
+//! - Session names are never used twice: the CLI silently hands out what it knows under a name.
+//! - Nothing is written to a sidecar before it was announced as started, or after it was stopped.
+//! - Every turn ends with one terminal event, on every path; [`llm_provider_core::turn::Turn`] makes a second impossible.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod config;
+mod connection;
+mod deadline;
+mod dispatch;
+mod effect;
+mod failure;
+mod frames;
+mod options;
+mod plugin;
+mod port;
+mod prompt;
+mod reconcile;
+mod restart;
+mod session;
+mod start;
+mod wire;
+
+pub use config::{Auth, Byok, Config, ConfigError, Github, HeaderValue, ProviderType, SecretName, WireApi};
+pub use effect::Effect;
+pub use plugin::Copilot;
+
+#[cfg(target_arch = "wasm32")]
+mod shell;

@@ -1,0 +1,70 @@
+//! The configuration, as JSON in `setup.config`. Unknown keys are errors.
+
+mod auth;
+mod check;
+
+pub use auth::{Auth, Byok, Github, HeaderValue, ProviderType, SecretName, WireApi};
+pub use check::ConfigError;
+
+use llm_provider_core::frame::Secrets;
+use llm_provider_guest::types::Milliseconds;
+use serde::Deserialize;
+
+/// How the plugin works. All times in milliseconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Config {
+    /// The model for turns that name none. Needed for BYOK; with GitHub the CLI has a default of its own.
+    pub model: Option<String>,
+    /// Where answers come from and what opens the door.
+    pub auth: Auth,
+    /// How long a turn may be silent. The CLI itself waits 600 s for each of six tries at a model that hangs; models
+    /// that think in silence stay below a minute. 120 s tells them apart.
+    #[serde(default = "activity_timeout")]
+    pub activity_timeout_ms: Milliseconds,
+    /// From the start of the process to the end of the handshake: 0.5 s as a rule, 3.4 s on the first start ever, which
+    /// unpacks 235 MiB. 20 s leaves room for a busy disk.
+    #[serde(default = "connect_timeout")]
+    pub connect_timeout_ms: Milliseconds,
+    /// For any other request to the CLI, all of which it answers in less than 2 s.
+    #[serde(default = "request_timeout")]
+    pub request_timeout_ms: Milliseconds,
+    /// For a ping after a request or a turn ran into its deadline: it is answered in 1 ms, also during turns.
+    #[serde(default = "ping_timeout")]
+    pub ping_timeout_ms: Milliseconds,
+    /// For a polite end before the process is told to go: it takes 20 ms.
+    #[serde(default = "shutdown_timeout")]
+    pub shutdown_timeout_ms: Milliseconds,
+}
+
+fn activity_timeout() -> Milliseconds {
+    120_000
+}
+
+fn connect_timeout() -> Milliseconds {
+    20_000
+}
+
+fn request_timeout() -> Milliseconds {
+    30_000
+}
+
+fn ping_timeout() -> Milliseconds {
+    10_000
+}
+
+fn shutdown_timeout() -> Milliseconds {
+    2_000
+}
+
+impl Config {
+    /// Parses and checks a configuration against the secrets that are granted.
+    ///
+    /// # Errors
+    /// When it is not valid JSON of this shape, or cannot work. The message is one line and names the key.
+    pub fn parse(json: &str, secrets: &Secrets) -> Result<Self, ConfigError> {
+        let config: Self = serde_json::from_str(json).map_err(|error| ConfigError(error.to_string()))?;
+        check::config(&config, secrets)?;
+        Ok(config)
+    }
+}

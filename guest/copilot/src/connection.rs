@@ -1,0 +1,238 @@
+//! The life of the CLI: start, handshake, end.
+
+use crate::config::Auth;
+use crate::failure::{self, Failure, one_line};
+use crate::plugin::Copilot;
+use crate::port::{Peer, Purpose};
+use crate::restart::Permit;
+use crate::session::{Lost, Session, Stage};
+use crate::wire::reply::Handshake;
+use crate::wire::request::Nothing;
+use llm_provider_core::classify::Fault;
+use llm_provider_core::frame::Decoder;
+use llm_provider_core::rpc::{METHOD_NOT_FOUND, RpcError};
+use llm_provider_guest::effects::SidecarEffect;
+use llm_provider_guest::log::Level;
+use llm_provider_guest::provider::{SidecarEnd, SidecarFault, SidecarStart};
+use llm_provider_guest::secrets::{SecretEncoding, SecretRef};
+use llm_provider_guest::sidecar::{SecretVariable, SidecarId, Spec, StopMode};
+use llm_provider_guest::types::{Instant, SessionId};
+use serde_json::value::RawValue;
+
+/// The host's catalogue entry.
+const SIDECAR: &str = "copilot-cli";
+/// Where the CLI looks for a GitHub token (`--auth-token-env`, PROTOCOL section 1).
+const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
+/// The one version of the protocol that this plugin speaks, and all versions of the CLI from 1.0.2 on (PROTOCOL 8).
+const PROTOCOL: i64 = 3;
+
+/// The sidecar, as far as it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// There is none, and nobody needs one.
+    Idle,
+    /// One is needed, but the last has just crashed: it is started then.
+    Backoff { until: Instant },
+    /// The host starts it. The host has its own deadlines for that, since it may have to download it first.
+    Starting { id: SidecarId },
+    /// It runs; the handshake is not done.
+    Handshake { id: SidecarId },
+    /// It can be used.
+    Ready { id: SidecarId },
+    /// It was asked to end.
+    Stopping { id: SidecarId },
+    /// The instance is at its end. Nothing is started any more.
+    Ended,
+}
+
+impl Link {
+    /// The run that is the present one.
+    pub(crate) fn id(&self) -> Option<SidecarId> {
+        match self {
+            Self::Idle | Self::Backoff { .. } | Self::Ended => None,
+            Self::Starting { id } | Self::Handshake { id } | Self::Ready { id } | Self::Stopping { id } => Some(*id),
+        }
+    }
+}
+
+impl Copilot {
+    /// Makes sure that a sidecar runs or is on its way. Fails all waiting turns when it may not be.
+    pub(crate) fn need_sidecar(&mut self) {
+        match self.link {
+            Link::Idle => {}
+            Link::Backoff { until } if until <= self.port.now => {}
+            Link::Backoff { .. } | Link::Starting { .. } | Link::Handshake { .. } | Link::Ready { .. } => return,
+            Link::Stopping { .. } | Link::Ended => {
+                let failure = Failure::of(Fault::SidecarExit, "the plugin is shutting down");
+                return self.fail_all(&failure);
+            }
+        }
+        match self.restarts.permit(self.port.now, self.port.seed) {
+            Permit::Now => self.start_sidecar(),
+            Permit::At(until) => {
+                self.link = Link::Backoff { until };
+                self.port.arm(until);
+            }
+            Permit::Refused(wait) => {
+                self.link = Link::Idle;
+                let message = format!(
+                    "the Copilot CLI was restarted too often within a minute and is left alone for {} s",
+                    wait.div_ceil(1000)
+                );
+                let mut failure = Failure::of(Fault::SidecarStorm, message);
+                failure.retry_after = Some(wait);
+                self.fail_all(&failure);
+            }
+        }
+    }
+
+    fn start_sidecar(&mut self) {
+        let id = self.next_sidecar;
+        self.next_sidecar += 1;
+        let secrets = match &self.port.config.auth {
+            Auth::Github(github) => vec![SecretVariable {
+                name: TOKEN_VARIABLE.to_owned(),
+                secret: SecretRef { name: github.token.clone(), encoding: SecretEncoding::Raw },
+            }],
+            Auth::Byok(_) => Vec::new(),
+        };
+        self.link = Link::Starting { id };
+        self.decoder = Decoder::default();
+        self.port.out.push(SidecarEffect::Start(id, Spec { name: SIDECAR.to_owned(), secrets }).into());
+    }
+
+    /// The process runs: shake hands.
+    pub(crate) fn sidecar_started(&mut self, start: SidecarStart) {
+        let SidecarStart { id, started } = start;
+        if self.link != (Link::Starting { id }) {
+            return;
+        }
+        self.link = Link::Handshake { id };
+        let working_directory = started.working_directory;
+        self.port.peer = Some(Peer { id, working_directory, has_connect: true });
+        let timeout = self.port.config.connect_timeout_ms;
+        self.port.request_within(timeout, "connect", Nothing {}, Purpose::Connect);
+    }
+
+    /// The process could not be started.
+    pub(crate) fn sidecar_failed(&mut self, fault: &SidecarFault) {
+        if self.link.id() == Some(fault.id) {
+            self.lose_sidecar(&Failure::of(Fault::SidecarStart, fault.message.clone()));
+        }
+    }
+
+    /// The process has ended.
+    pub(crate) fn sidecar_exited(&mut self, end: &SidecarEnd) {
+        if self.link.id() != Some(end.id) {
+            return;
+        }
+        let mut message = failure::exit(&end.exit);
+        if let Err(cut) = self.decoder.end() {
+            message.push_str(&format!("; {cut}"));
+        }
+        self.lose_sidecar(&Failure::of(Fault::SidecarExit, message));
+    }
+
+    /// An answer to the handshake.
+    pub(crate) fn shaken(&mut self, outcome: Result<&RawValue, RpcError>, connect: bool) {
+        let Link::Handshake { id } = self.link else { return };
+        let answer = match &outcome {
+            Ok(raw) => serde_json::from_str::<Handshake<'_>>(raw.get()).map_err(|error| error.to_string()),
+            Err(error) if connect && error.code == METHOD_NOT_FOUND => {
+                if let Some(peer) = &mut self.port.peer {
+                    peer.has_connect = false;
+                }
+                let timeout = self.port.config.connect_timeout_ms;
+                return self.port.request_within(timeout, "ping", Nothing {}, Purpose::Ping);
+            }
+            Err(error) => Err(error.message.clone()),
+        };
+        match answer {
+            Ok(Handshake { protocol_version: Some(PROTOCOL), version }) => {
+                let version = version.map_or_else(|| "of unknown version".into(), |version| version.0);
+                self.port.log(Level::Info, format!("connected to the Copilot CLI {}", version.escape_debug()));
+                self.ready(id);
+            }
+            Ok(Handshake { protocol_version, version }) => {
+                let theirs = protocol_version.map_or_else(|| "none that it names".to_owned(), |v| v.to_string());
+                let version = version.map_or_else(String::new, |v| format!(" {}", v.0.escape_debug()));
+                let message = format!(
+                    "the Copilot CLI{version} speaks protocol version {theirs}, this plugin speaks version {PROTOCOL}; \
+                     use a CLI between 1.0.2 and 1.0.102"
+                );
+                self.abandon_sidecar(&Failure::of(Fault::Version, message));
+            }
+            Err(error) => {
+                let message = format!("the Copilot CLI did not take the handshake: {error}");
+                self.abandon_sidecar(&Failure::of(Fault::Protocol, message));
+            }
+        }
+    }
+
+    fn ready(&mut self, id: SidecarId) {
+        self.link = Link::Ready { id };
+        let waiting = |session: &&Session| session.run.as_ref().is_some_and(|run| run.stage == Stage::Waiting);
+        let sessions: Vec<SessionId> = self.sessions.values().filter(waiting).map(|session| session.id).collect();
+        sessions.into_iter().for_each(|session| self.open_way(session));
+    }
+
+    /// Ends a process that is of no use, and everything that waits for it.
+    pub(crate) fn abandon_sidecar(&mut self, failure: &Failure) {
+        if let Some(id) = self.link.id() {
+            self.port.out.push(SidecarEffect::Stop(id, StopMode::Kill).into());
+        }
+        self.port.log(Level::Warn, one_line(&failure.message));
+        self.lose_sidecar(failure);
+    }
+
+    /// The process is gone: every turn fails, every session is lost.
+    fn lose_sidecar(&mut self, failure: &Failure) {
+        let ended = matches!(self.link, Link::Stopping { .. } | Link::Ended);
+        self.link = if ended { Link::Ended } else { Link::Idle };
+        self.port.hang_up();
+        self.names.clear();
+        for session in self.sessions.values_mut() {
+            if session.server.take().is_some() || session.run.as_ref().is_some_and(|run| run.stage != Stage::Waiting) {
+                session.lost = Some(Lost::Crash);
+            }
+        }
+        self.fail_all(failure);
+    }
+
+    fn fail_all(&mut self, failure: &Failure) {
+        for session in self.sessions.values_mut() {
+            if let Some(run) = session.run.take() {
+                run.turn.fail(failure.error(), &mut self.port.out);
+            }
+        }
+    }
+
+    /// The instance is about to end: end the turns, then the process, politely.
+    pub(crate) fn shutdown(&mut self) {
+        self.fail_all(&Failure::of(Fault::Cancelled, "the turn was cancelled: the plugin is shutting down"));
+        self.names.clear();
+        match self.link {
+            Link::Ready { id } => {
+                self.link = Link::Stopping { id };
+                let timeout = self.port.config.shutdown_timeout_ms;
+                self.port.request_within(timeout, "runtime.shutdown", Nothing {}, Purpose::Shutdown);
+            }
+            Link::Starting { .. } | Link::Handshake { .. } => self.stop_sidecar(),
+            Link::Idle | Link::Backoff { .. } => {
+                self.link = Link::Ended;
+                self.port.disarm();
+            }
+            Link::Stopping { .. } | Link::Ended => {}
+        }
+    }
+
+    /// The process knows that it should end, or does not know the word: close its input.
+    pub(crate) fn stop_sidecar(&mut self) {
+        if let Some(id) = self.link.id() {
+            self.port.hang_up();
+            self.port.out.push(SidecarEffect::Stop(id, StopMode::Graceful).into());
+        }
+        self.link = Link::Ended;
+        self.port.disarm();
+    }
+}

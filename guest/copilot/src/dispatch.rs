@@ -1,0 +1,157 @@
+//! Answers to our requests, and the ends of turns.
+
+use crate::connection::Link;
+use crate::failure::{self, Failure};
+use crate::plugin::Copilot;
+use crate::port::{Purpose, Step};
+use crate::session::{Lost, Run, Stage};
+use crate::start::runs;
+use crate::wire::reply::Sent;
+use crate::wire::request::Named;
+use llm_provider_core::classify::Fault;
+use llm_provider_core::rpc::{METHOD_NOT_FOUND, RpcError};
+use llm_provider_guest::log::Level;
+use llm_provider_guest::provider::ToolAnswer;
+use llm_provider_guest::types::{SessionId, TurnId};
+use serde_json::value::RawValue;
+
+impl Copilot {
+    /// An answer of the CLI to the request that was for `purpose`.
+    pub(crate) fn answered(&mut self, purpose: Purpose, outcome: Result<&RawValue, RpcError>) {
+        match purpose {
+            Purpose::Connect => self.shaken(outcome, true),
+            Purpose::Ping => self.shaken(outcome, false),
+            Purpose::Probe => self.port.probing = false,
+            Purpose::Shutdown => self.stop_sidecar(),
+            Purpose::Step { step, session, turn, name } => self.step_answered(step, session, turn, &name, outcome),
+            Purpose::ToolAnswer | Purpose::Permission => {
+                if let Err(error) = outcome {
+                    self.port.log(Level::Warn, format!("the CLI did not take an answer: {}", error.message));
+                }
+            }
+            Purpose::Abort { name } => self.destroy(&name),
+            Purpose::Destroy => {}
+        }
+    }
+
+    fn step_answered(
+        &mut self,
+        step: Step,
+        id: SessionId,
+        turn: TurnId,
+        name: &str,
+        outcome: Result<&RawValue, RpcError>,
+    ) {
+        if !runs(self.sessions.get(&id), turn, name) {
+            // The turn was cancelled meanwhile; what was opened for it is of no use to anybody.
+            if matches!(step, Step::Create | Step::Resume) && outcome.is_ok() {
+                self.destroy(name);
+            }
+            return;
+        }
+        match (step, outcome) {
+            (Step::Send, Ok(raw)) => {
+                let sent: Option<Sent> = serde_json::from_str(raw.get()).ok();
+                let message_id = sent.and_then(|sent| sent.message_id).map(|id| id.0.into_owned());
+                self.stepped(step, id, message_id);
+            }
+            // Unloading what is not loaded is no failure.
+            (_, Ok(_)) | (Step::Release, Err(_)) => self.stepped(step, id, None),
+            // Old versions have no place for the options, and little of what they switch off.
+            (Step::Configure, Err(error)) => {
+                if error.code != METHOD_NOT_FOUND {
+                    self.port
+                        .log(Level::Warn, format!("the CLI did not take the session's options: {}", error.message));
+                }
+                self.stepped(step, id, None);
+            }
+            (step, Err(error)) => {
+                let what = match step {
+                    Step::Release | Step::Resume => "to take up the session",
+                    Step::Create => "to open a session",
+                    Step::Configure => "the session's options",
+                    Step::Send => "the prompt",
+                };
+                self.fail_turn(id, &failure::refused(what, &error), false);
+            }
+        }
+    }
+
+    /// A turn failed. Its server session is not used again; `abort` when the CLI is still at it.
+    pub(crate) fn fail_turn(&mut self, id: SessionId, failure: &Failure, abort: bool) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(run) = session.run.take() else { return };
+        session.lost = Some(Lost::Spoilt);
+        run.tell_unknown(&mut self.port);
+        let (name, stage) = (run.name.clone(), run.stage);
+        run.turn.fail(failure.error(), &mut self.port.out);
+        self.retire(&name, stage, abort);
+    }
+
+    /// A turn was answered.
+    pub(crate) fn answer_turn(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(run) = session.run.take() else { return };
+        let name = run.name.clone();
+        session.server = run.answered(&mut self.port);
+        if session.server.is_none() {
+            session.lost = Some(Lost::Spoilt);
+            self.destroy(&name);
+        }
+    }
+
+    /// Lets go of the server session of a turn that did not end well.
+    fn retire(&mut self, name: &str, stage: Stage, abort: bool) {
+        self.names.remove(name);
+        match stage {
+            Stage::Waiting => {}
+            // Its opening is on its way; the answer finds nobody and lets go of it. Anything already open is let go here.
+            Stage::Opening => self.destroy(name),
+            Stage::Sending | Stage::Running if abort => {
+                let purpose = Purpose::Abort { name: name.to_owned() };
+                self.port.request("session.abort", Named { session_id: name }, purpose);
+            }
+            Stage::Sending | Stage::Running => self.destroy(name),
+        }
+    }
+
+    /// Lets go of a server session.
+    pub(crate) fn destroy(&mut self, name: &str) {
+        self.names.remove(name);
+        if matches!(self.link, Link::Ready { .. }) {
+            self.port.request("session.destroy", Named { session_id: name }, Purpose::Destroy);
+        }
+    }
+
+    /// The owner wants no more of a turn. It ends at once: its server session is left behind, so nothing late of it can
+    /// reach another turn, and waiting for the CLI would only make the owner wait.
+    pub(crate) fn cancel_turn(&mut self, turn: TurnId) {
+        let runs = |run: &Run| run.turn.id() == turn;
+        let found = self.sessions.values().find(|session| session.run.as_ref().is_some_and(runs)).map(|found| found.id);
+        if let Some(id) = found {
+            self.fail_turn(id, &Failure::of(Fault::Cancelled, "the turn was cancelled"), true);
+        }
+    }
+
+    /// A conversation is over.
+    pub(crate) fn close_session(&mut self, id: SessionId) {
+        self.fail_turn(id, &Failure::of(Fault::Cancelled, "the session was closed"), true);
+        let server = self.sessions.remove(&id).and_then(|session| session.server);
+        if let Some(server) = server {
+            self.destroy(&server.name);
+        }
+    }
+
+    /// A tool has answered.
+    pub(crate) fn tool_result(&mut self, answer: ToolAnswer) {
+        let runs = |run: &&mut Run| run.turn.id() == answer.turn;
+        let Some(run) = self.sessions.values_mut().filter_map(|session| session.run.as_mut()).find(runs) else {
+            return;
+        };
+        run.tools.answer(&run.name, answer.result, &mut self.port);
+        run.heard = self.port.now;
+        if let Some(at) = run.deadline() {
+            self.port.arm(at);
+        }
+    }
+}

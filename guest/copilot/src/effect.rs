@@ -1,0 +1,61 @@
+//! What this plugin asks of the host. There is no HTTP in it, so the component does not import `http`.
+
+use llm_provider_guest::Perform;
+use llm_provider_guest::effects::{EventEffect, LogEffect, SidecarEffect, TimerEffect, ToolEffect};
+
+/// An effect of the Copilot plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Life and input of the CLI.
+    Sidecar(SidecarEffect),
+    /// Deadlines.
+    Timer(TimerEffect),
+    /// Events of turns.
+    Event(EventEffect),
+    /// Lines for the log.
+    Log(LogEffect),
+    /// Tools that the host runs.
+    Tool(ToolEffect),
+}
+
+impl Perform for Effect {
+    fn perform(self) {
+        match self {
+            Self::Sidecar(effect) => effect.perform(),
+            Self::Timer(effect) => effect.perform(),
+            Self::Event(effect) => effect.perform(),
+            Self::Log(effect) => effect.perform(),
+            Self::Tool(effect) => effect.perform(),
+        }
+    }
+}
+
+impl From<SidecarEffect> for Effect {
+    fn from(effect: SidecarEffect) -> Self {
+        Self::Sidecar(effect)
+    }
+}
+
+impl From<TimerEffect> for Effect {
+    fn from(effect: TimerEffect) -> Self {
+        Self::Timer(effect)
+    }
+}
+
+impl From<EventEffect> for Effect {
+    fn from(effect: EventEffect) -> Self {
+        Self::Event(effect)
+    }
+}
+
+impl From<LogEffect> for Effect {
+    fn from(effect: LogEffect) -> Self {
+        Self::Log(effect)
+    }
+}
+
+impl From<ToolEffect> for Effect {
+    fn from(effect: ToolEffect) -> Self {
+        Self::Tool(effect)
+    }
+}

@@ -1,0 +1,191 @@
+//! Failures: from what the CLI tells to facts, and the few places where only a text tells.
+
+use llm_provider_core::classify::{self, Facts, Fault};
+use llm_provider_core::rpc::RpcError;
+use llm_provider_guest::errors::Error;
+use llm_provider_guest::sidecar::Exit;
+use llm_provider_guest::types::Milliseconds;
+
+/// The longest message that is passed on, in characters.
+const LONGEST: usize = 2_000;
+
+/// The last failed try of a model call, as `model.call_failure` tells it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attempt {
+    pub(crate) status: Option<u16>,
+    pub(crate) code: Option<String>,
+    pub(crate) transport: bool,
+    pub(crate) message: String,
+}
+
+/// A failure of a turn before it is an error: what is known of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) fault: Fault,
+    pub(crate) status: Option<u16>,
+    pub(crate) code: Option<String>,
+    pub(crate) class: Option<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) retry_after: Option<Milliseconds>,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    /// A failure of which only the kind is known.
+    pub(crate) fn of(fault: Fault, message: impl Into<String>) -> Self {
+        Self {
+            fault,
+            status: None,
+            code: None,
+            class: None,
+            request_id: None,
+            retry_after: None,
+            message: message.into(),
+        }
+    }
+
+    /// A failed try that no repetition can help.
+    pub(crate) fn of_attempt(attempt: &Attempt) -> Self {
+        let status = attempt.status.map_or_else(String::new, |status| format!(" (HTTP {status})"));
+        Self {
+            fault: if attempt.transport { Fault::Transport } else { Fault::Provider },
+            status: attempt.status,
+            code: attempt.code.clone(),
+            class: None,
+            request_id: None,
+            retry_after: None,
+            message: format!("the model's endpoint refused the request{status}: {}", attempt.message),
+        }
+    }
+
+    /// What the failure means.
+    pub(crate) fn meaning(&self) -> classify::Meaning {
+        classify::classify(&self.facts())
+    }
+
+    /// The error for the owner of the turn.
+    pub(crate) fn error(&self) -> Error {
+        let error = classify::error(&self.facts(), one_line(&self.message));
+        Error { provider_request_id: self.request_id.clone(), ..error }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            fault: self.fault,
+            status: self.status,
+            code: self.code.as_deref(),
+            class: self.class.as_deref(),
+            retry_after: self.retry_after,
+        }
+    }
+}
+
+/// A request of ours that the CLI refused. Nearly all refusals have the code -32603, so the text must tell.
+pub(crate) fn refused(what: &str, error: &RpcError) -> Failure {
+    let fault = if told::unauthenticated(&error.message) {
+        Fault::Unauthenticated
+    } else if told::session_lost(&error.message) {
+        Fault::SessionLost
+    } else {
+        Fault::Provider
+    };
+    Failure::of(fault, format!("the Copilot CLI refused {what}: {}", error.message))
+}
+
+/// What happened to a process, for a person.
+pub(crate) fn exit(exit: &Exit) -> String {
+    let mut message = match (exit.code, exit.signal) {
+        (_, Some(signal)) => format!("the Copilot CLI was ended by signal {signal}"),
+        (Some(code), None) => format!("the Copilot CLI exited with code {code}"),
+        (None, None) => "the Copilot CLI ended".to_owned(),
+    };
+    if let Some(reason) = &exit.reason {
+        message.push_str(&format!(" ({reason})"));
+    }
+    let tail = exit.stderr_tail.trim();
+    if !tail.is_empty() {
+        message.push_str(&format!("; its last words: {tail}"));
+    }
+    message
+}
+
+/// One line of bounded length: line breaks become blanks.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(LONGEST));
+    for word in text.split_whitespace() {
+        if line.len() + word.len() >= LONGEST {
+            line.push_str(" ...");
+            break;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+/// Where the CLI gives no code and only its text tells (PROTOCOL sections 2, 3 and 5). Nothing else looks into texts.
+pub(crate) mod told {
+    /// The session is not known to the server: section 3, "There is no distinct code: match text".
+    pub(crate) fn session_lost(message: &str) -> bool {
+        message.contains("Session not found") || message.contains("Session file not found")
+    }
+
+    /// There is no credential, or GitHub does not take it: section 5 (at `session.create`), section 3 (at the turn, as
+    /// `query` without a status), section 8 (old versions).
+    pub(crate) fn unauthenticated(message: &str) -> bool {
+        [
+            "No GitHub OAuth token or Copilot HMAC key provided",
+            "Authentication failed: ",
+            "GitHub token validation failed",
+            "Failed to fetch Copilot user info: 401",
+            "No authentication info available",
+            "Not authenticated. Please authenticate first.",
+        ]
+        .iter()
+        .any(|text| message.contains(text))
+    }
+
+    /// The conversation is over the model's budget: section 2, `query` without a status after 413 or a truncation.
+    pub(crate) fn prompt_too_long(message: &str) -> bool {
+        message.contains("rejected the prompt as too long") || message.contains("exceeds the model's prompt budget")
+    }
+
+    /// The model's endpoint could not be reached or its answer not be read, where no `model.call_failure` came before:
+    /// section 2, rows "garbage", "RST" and "connection refused".
+    pub(crate) fn unreachable(message: &str) -> bool {
+        ["Could not connect to local model provider", "[ENOTFOUND]", "Connection reset by peer"]
+            .iter()
+            .any(|text| message.contains(text))
+    }
+
+    /// What the CLI writes in place of an answer that a filter took whole: section 2, row "content_filter".
+    pub(crate) const FILTERED: &str =
+        "The model returned no content because the response was blocked by content filtering.";
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn the_texts_as_the_cli_writes_them() {
+            assert!(session_lost("Request session.send failed with message: Session not found for sessionId: ID"));
+            assert!(session_lost("Failed to load session events: Session not found: ID"));
+            assert!(session_lost("Request session.send failed with message: Session not found: nope-1"));
+            assert!(unauthenticated(
+                "Execution failed: InvalidArg, No GitHub OAuth token or Copilot HMAC key provided"
+            ));
+            assert!(unauthenticated(
+                "Request session.create failed with message: Authentication failed: Failed to validate SDK token: \
+                 network fetch failed"
+            ));
+            assert!(prompt_too_long(
+                "Request exceeds the model's prompt budget after reserving output (200035 tokens; limit 128000). \
+                 Reduce context or compact before continuing."
+            ));
+            assert!(unreachable("Could not connect to local model provider at http://127.0.0.1:9/v1"));
+            assert!(!session_lost("not found") && !unauthenticated("authentication") && !prompt_too_long("prompt"));
+        }
+    }
+}

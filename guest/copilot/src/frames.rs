@@ -1,0 +1,129 @@
+//! What the CLI writes: frames, and where they go.
+
+use crate::failure::Failure;
+use crate::plugin::Copilot;
+use crate::session::{Outcome, StillRunning, is_ignored};
+use crate::wire::event::{Event, Notification, Params};
+use llm_provider_core::classify::Fault;
+use llm_provider_core::frame::Junk;
+use llm_provider_core::rpc::{self, Incoming};
+use llm_provider_guest::log::Level;
+use llm_provider_guest::provider::SidecarBytes;
+
+/// How the CLI begins every event. Field order is not promised: whatever does not begin so is parsed in full.
+const EVENT: &[u8] = br#"{"jsonrpc":"2.0","method":"session.event","params":{"sessionId":""#;
+/// What stands between the session's name and the event's kind.
+const KIND: &[u8] = br#"","event":{"type":""#;
+/// Notes about sessions as such, which concern nobody here.
+const LIFECYCLE: &[u8] = br#"{"jsonrpc":"2.0","method":"session.lifecycle","#;
+/// The longest id of a request that is given back.
+const LONGEST_ID: usize = 256;
+
+impl Copilot {
+    /// Takes bytes of the CLI's standard output.
+    pub(crate) fn sidecar_output(&mut self, bytes: &SidecarBytes) {
+        if self.link.id() != Some(bytes.id) || self.port.peer.is_none() {
+            return;
+        }
+        let mut decoder = std::mem::take(&mut self.decoder);
+        let mut rest = bytes.data.as_slice();
+        let broken = loop {
+            match decoder.next(&mut rest) {
+                Ok(Some(body)) => match self.frame(body) {
+                    Ok(()) if self.link.id() == Some(bytes.id) && self.port.peer.is_some() => {}
+                    Ok(()) => break None,
+                    Err(error) => break Some(format!("a message is not JSON-RPC: {error}")),
+                },
+                Ok(None) => break None,
+                Err(error) => break Some(error.to_string()),
+            }
+        };
+        if let Some(junk) = decoder.take_junk() {
+            let Junk { bytes, excerpt } = junk;
+            self.port.log(Level::Warn, format!("the CLI wrote {bytes} bytes that are no message: {excerpt}"));
+        }
+        if self.link.id() == Some(bytes.id) {
+            self.decoder = decoder;
+        }
+        if let Some(broken) = broken {
+            let message = format!("the Copilot CLI broke the protocol: {broken}");
+            self.abandon_sidecar(&Failure::of(Fault::Protocol, message));
+        }
+    }
+
+    fn frame(&mut self, body: &[u8]) -> Result<(), serde_json::Error> {
+        if body.starts_with(LIFECYCLE) {
+            return Ok(());
+        }
+        if let Some((name, kind)) = head(body) {
+            if is_ignored(kind) {
+                self.heard_of(name);
+                return Ok(());
+            }
+            if let Ok(event) = serde_json::from_slice::<Notification<'_>>(body) {
+                self.event(&event.params.session_id, &event.params.event);
+                return Ok(());
+            }
+        }
+        match rpc::parse(body)? {
+            Incoming::Answer { id, outcome } => {
+                if let Some(purpose) = self.port.calls.settle(id) {
+                    self.answered(purpose, outcome);
+                }
+            }
+            Incoming::Notification { method, params } if method == "session.event" => {
+                if let Some(Ok(params)) = params.map(|raw| serde_json::from_str::<Params<'_>>(raw.get())) {
+                    self.event(&params.session_id, &params.event);
+                }
+            }
+            Incoming::Notification { .. } | Incoming::Stray => {}
+            Incoming::Request { id, method, .. } => {
+                if id.get().len() <= LONGEST_ID {
+                    self.port.refuse(id, &method);
+                }
+            }
+            Incoming::Complaint(error) => {
+                self.port.log(Level::Warn, format!("the CLI could not read a message: {}", error.message));
+            }
+        }
+        Ok(())
+    }
+
+    /// A sign of life that says nothing else.
+    fn heard_of(&mut self, name: &str) {
+        let now = self.port.now;
+        let session = self.names.get(name).and_then(|id| self.sessions.get_mut(id));
+        if let Some(run) = session.and_then(|session| session.run.as_mut()) {
+            run.heard = now;
+        }
+    }
+
+    fn event(&mut self, name: &str, event: &Event<'_>) {
+        let Some(id) = self.names.get(name).copied() else { return };
+        let Some(run) = self.sessions.get_mut(&id).and_then(|session| session.run.as_mut()) else { return };
+        run.heard = self.port.now;
+        match run.event(event, &mut self.port) {
+            Outcome::Goes => {}
+            Outcome::Answered => self.answer_turn(id),
+            Outcome::Failed(failure, still) => self.fail_turn(id, &failure, still == StillRunning::Yes),
+        }
+    }
+}
+
+/// The session's name and the event's kind, read off a frame that is written as the CLI writes them.
+fn head(body: &[u8]) -> Option<(&str, &str)> {
+    let rest = body.strip_prefix(EVENT)?;
+    let (name, rest) = plain(rest)?;
+    let (kind, _) = plain(rest.strip_prefix(KIND)?)?;
+    Some((name, kind))
+}
+
+/// A JSON string's inside up to its quote, if it has no escapes; the rest begins with the quote.
+fn plain(text: &[u8]) -> Option<(&str, &[u8])> {
+    let end = text.iter().take(256).position(|byte| matches!(byte, b'"' | b'\\'))?;
+    let (inside, rest) = text.split_at_checked(end)?;
+    if rest.first() != Some(&b'"') {
+        return None;
+    }
+    Some((std::str::from_utf8(inside).ok()?, rest))
+}

@@ -1,0 +1,121 @@
+//! What a turn asks for, checked before anything is sent.
+
+use crate::config::{Auth, Config};
+use crate::failure::Failure;
+use llm_provider_core::classify::Fault;
+use llm_provider_core::digest::{Digest, Fields, fingerprint};
+use llm_provider_guest::provider::{ReasoningEffort, TurnOptions};
+use llm_provider_guest::types::{Milliseconds, Tool, ToolOwner};
+use serde_json::value::RawValue;
+use std::collections::BTreeSet;
+
+/// The options of a turn that decide what its server session must look like.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) model: Option<String>,
+    pub(crate) system: String,
+    pub(crate) tools: Vec<OfferedTool>,
+    pub(crate) effort: Option<String>,
+    pub(crate) max_output_tokens: Option<u32>,
+    pub(crate) activity_timeout: Milliseconds,
+    /// Same options, same fingerprint.
+    pub(crate) print: Digest,
+}
+
+/// A tool with its schema ready to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct OfferedTool {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) parameters: Box<RawValue>,
+}
+
+impl Options {
+    /// Takes the options of a turn.
+    pub(crate) fn check(options: TurnOptions, config: &Config) -> Result<Self, Failure> {
+        let model = options.model.or_else(|| config.model.clone()).filter(|model| !model.is_empty());
+        if model.is_none() && matches!(config.auth, Auth::Byok(_)) {
+            return Err(invalid("no model is named: an endpoint of one's own has no default"));
+        }
+        if !options.tools.is_empty() && options.tool_owner == ToolOwner::Return {
+            return Err(unsupported("tools that the caller runs between turns are not supported yet by this plugin"));
+        }
+        let max_output_tokens = max_output_tokens(options.max_output_tokens, config)?;
+        let effort = options.reasoning_effort.map(effort);
+        let system = options.system.unwrap_or_default();
+        let print = Fields::new("options")
+            .optional(model.as_deref().map(str::as_bytes))
+            .field(system.as_bytes())
+            .field(fingerprint(&options.tools).hex(32).as_bytes())
+            .optional(effort.as_deref().map(str::as_bytes))
+            .field(&max_output_tokens.unwrap_or(0).to_le_bytes())
+            .digest();
+        Ok(Self {
+            model,
+            system,
+            tools: tools(options.tools)?,
+            effort,
+            max_output_tokens,
+            activity_timeout: options.activity_timeout.filter(|ms| *ms > 0).unwrap_or(config.activity_timeout_ms),
+            print,
+        })
+    }
+
+    /// Whether a tool of this name is offered.
+    pub(crate) fn offers(&self, name: &str) -> bool {
+        self.tools.iter().any(|tool| tool.name == name)
+    }
+}
+
+fn max_output_tokens(asked: Option<u32>, config: &Config) -> Result<Option<u32>, Failure> {
+    match (&config.auth, asked) {
+        (_, Some(0)) => Err(invalid("max-output-tokens must be more than 0")),
+        (Auth::Byok(byok), asked) => Ok(asked.or(byok.max_output_tokens)),
+        (Auth::Github(_), None) => Ok(None),
+        (Auth::Github(_), Some(_)) => {
+            Err(unsupported("GitHub Copilot has no place for max-output-tokens; leave it out"))
+        }
+    }
+}
+
+fn effort(effort: ReasoningEffort) -> String {
+    match effort {
+        ReasoningEffort::Minimal => "minimal".to_owned(),
+        ReasoningEffort::Low => "low".to_owned(),
+        ReasoningEffort::Medium => "medium".to_owned(),
+        ReasoningEffort::High => "high".to_owned(),
+        ReasoningEffort::Other(name) => name,
+    }
+}
+
+fn tools(tools: Vec<Tool>) -> Result<Vec<OfferedTool>, Failure> {
+    let mut names = BTreeSet::new();
+    tools
+        .into_iter()
+        .map(|tool| {
+            let name = tool.name.escape_debug().to_string();
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+            if tool.name.is_empty() || !tool.name.bytes().all(allowed) {
+                return Err(invalid(&format!(
+                    "the tool name `{name}` may have ASCII letters, digits, `_` and `-` only"
+                )));
+            }
+            if !names.insert(tool.name.clone()) {
+                return Err(invalid(&format!("the tool `{name}` is offered twice")));
+            }
+            let parameters = RawValue::from_string(tool.parameters)
+                .ok()
+                .filter(|schema| schema.get().starts_with('{'))
+                .ok_or_else(|| invalid(&format!("the parameters of the tool `{name}` are not a JSON object")))?;
+            Ok(OfferedTool { name: tool.name, description: tool.description, parameters })
+        })
+        .collect()
+}
+
+fn invalid(message: &str) -> Failure {
+    Failure::of(Fault::Invalid, message)
+}
+
+fn unsupported(message: &str) -> Failure {
+    Failure::of(Fault::Unsupported, message)
+}

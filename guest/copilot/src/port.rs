@@ -1,0 +1,182 @@
+//! The way out: effects, requests to the CLI, the alarm for the next deadline.
+
+use crate::config::Config;
+use crate::effect::Effect;
+use llm_provider_core::frame::{self, Secrets};
+use llm_provider_core::rpc::{self, Calls, Refusal, Request};
+use llm_provider_guest::effects::{LogEffect, SidecarEffect, TimerEffect};
+use llm_provider_guest::log::Level;
+use llm_provider_guest::sidecar::SidecarId;
+use llm_provider_guest::timers::TimerId;
+use llm_provider_guest::types::{Instant, Milliseconds, SessionId, TurnId};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// The one timer: it stands at the earliest deadline.
+const ALARM: TimerId = 1;
+
+/// What a request to the CLI was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The handshake, in its present form.
+    Connect,
+    /// The handshake with versions that have no `connect`.
+    Ping,
+    /// Is anybody there?
+    Probe,
+    /// A polite end of the process.
+    Shutdown,
+    /// A step on the way to a turn's answer. The name is that of the server session.
+    Step { step: Step, session: SessionId, turn: TurnId, name: String },
+    /// The answer to a tool call.
+    ToolAnswer,
+    /// The answer to a permission request.
+    Permission,
+    /// Stop the turn of a session that will not be used again; then let go of it.
+    Abort { name: String },
+    /// Let go of a session.
+    Destroy,
+}
+
+/// The steps to a turn's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// `session.destroy` before `session.resume`: a cold resume tells the model nothing of what changed.
+    Release,
+    /// `session.resume`.
+    Resume,
+    /// `session.create`.
+    Create,
+    /// `session.options.update`.
+    Configure,
+    /// `session.send`.
+    Send,
+}
+
+/// The CLI as it was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) id: SidecarId,
+    pub(crate) working_directory: String,
+    /// Versions before 1.0.45 have no `connect` and know other permission decisions.
+    pub(crate) has_connect: bool,
+}
+
+/// Everything that leaves the plugin goes through here.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) config: Config,
+    pub(crate) secrets: Secrets,
+    pub(crate) seed: u64,
+    pub(crate) now: Instant,
+    pub(crate) out: Vec<Effect>,
+    pub(crate) calls: Calls<Purpose>,
+    pub(crate) peer: Option<Peer>,
+    pub(crate) probing: bool,
+    armed: Option<Instant>,
+}
+
+impl Port {
+    pub(crate) fn new(config: Config, secrets: Secrets, seed: u64) -> Self {
+        Self {
+            config,
+            secrets,
+            seed,
+            now: 0,
+            out: Vec::new(),
+            calls: Calls::default(),
+            peer: None,
+            probing: false,
+            armed: None,
+        }
+    }
+
+    pub(crate) fn log(&mut self, level: Level, message: String) {
+        self.out.push(LogEffect(level, message).into());
+    }
+
+    /// Sends a request with the usual deadline.
+    pub(crate) fn request<P: Serialize>(&mut self, method: &str, params: P, purpose: Purpose) {
+        let timeout = self.config.request_timeout_ms;
+        self.request_within(timeout, method, params, purpose);
+    }
+
+    /// Sends a request with a deadline of its own. Without a peer nothing is sent: whoever asked learns of the peer's
+    /// end by itself.
+    pub(crate) fn request_within<P: Serialize>(
+        &mut self,
+        timeout: Milliseconds,
+        method: &str,
+        params: P,
+        purpose: Purpose,
+    ) {
+        if self.peer.is_none() {
+            return;
+        }
+        let deadline = self.now.saturating_add(timeout);
+        let id = self.calls.begin(purpose, Some(deadline));
+        self.arm(deadline);
+        self.write(&Request::new(id, method, params));
+    }
+
+    /// Tells the CLI that it asked for something that is not served here.
+    pub(crate) fn refuse(&mut self, id: &RawValue, method: &str) {
+        self.write(&Refusal::unknown_method(id, method));
+    }
+
+    /// Asks whether the CLI still answers, once at a time.
+    pub(crate) fn probe(&mut self) {
+        if self.probing || self.peer.is_none() {
+            return;
+        }
+        self.probing = true;
+        let timeout = self.config.ping_timeout_ms;
+        self.request_within(timeout, "ping", crate::wire::request::Nothing {}, Purpose::Probe);
+    }
+
+    fn write<T: Serialize>(&mut self, message: &T) {
+        let Some(peer) = &self.peer else { return };
+        let id = peer.id;
+        let framed = rpc::body(message)
+            .map_err(|error| error.to_string())
+            .and_then(|body| frame::encode(body, &self.secrets).map_err(|error| error.to_string()));
+        match framed {
+            Ok(chunks) => self.out.push(SidecarEffect::Send(id, chunks).into()),
+            // Cannot happen: our types serialise, and the configuration was checked against the secrets. The call's
+            // deadline ends whatever waits for it.
+            Err(error) => self.log(Level::Error, format!("a message to the CLI could not be written: {error}")),
+        }
+    }
+
+    /// Makes sure that the plugin is woken at `at` or before. Deadlines that move back leave the timer alone: it fires
+    /// once for nothing, which is cheaper than a timer effect for every event.
+    pub(crate) fn arm(&mut self, at: Instant) {
+        if self.armed.is_none_or(|armed| at < armed) {
+            self.armed = Some(at);
+            self.out.push(TimerEffect::Set(ALARM, at.saturating_sub(self.now).max(1)).into());
+        }
+    }
+
+    /// The timer has fired. False when it is none of ours.
+    pub(crate) fn fired(&mut self, timer: TimerId) -> bool {
+        let ours = timer == ALARM;
+        if ours {
+            self.armed = None;
+        }
+        ours
+    }
+
+    /// Stops the timer, if one runs.
+    pub(crate) fn disarm(&mut self) {
+        if self.armed.take().is_some() {
+            self.out.push(TimerEffect::Clear(ALARM).into());
+        }
+    }
+
+    /// The connection is gone: nothing is open any more.
+    pub(crate) fn hang_up(&mut self) {
+        self.peer = None;
+        self.probing = false;
+        self.calls.clear();
+    }
+}

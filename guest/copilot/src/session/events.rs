@@ -1,0 +1,306 @@
+//! The events of a server session, as they concern its turn.
+
+use super::{AFTER_FAILURE, Run, Stage, permission};
+use crate::config::Auth;
+use crate::failure::{Attempt, Failure, told};
+use crate::port::Port;
+use crate::wire::event::{self, Event};
+use llm_provider_core::classify::Fault;
+use llm_provider_guest::events::NoticeKind;
+use llm_provider_guest::types::{FinishReason, Usage};
+use serde::Deserialize;
+
+/// What an event leads to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The turn goes on.
+    Goes,
+    /// The turn was answered.
+    Answered,
+    /// The turn failed; the CLI must be told to stop when it is still at it.
+    Failed(Failure, StillRunning),
+}
+
+/// Whether the CLI is still at a turn that has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StillRunning {
+    Yes,
+    No,
+}
+
+/// Events that are known and mean nothing to a turn. They are skipped before they are parsed.
+pub(crate) fn is_ignored(kind: &str) -> bool {
+    matches!(
+        kind,
+        "assistant.streaming_delta"
+            | "assistant.message_start"
+            | "assistant.reasoning"
+            | "assistant.intent"
+            | "assistant.idle"
+            | "abort"
+            | "agent.interrupted"
+            | "external_tool.completed"
+            | "model.call_final_result"
+            | "model.call_finished"
+            | "model.call_start"
+            | "model.log"
+            | "model.message"
+            | "model.messages_snapshot"
+            | "model.model_call_failure"
+            | "model.model_call_started"
+            | "model.model_call_success"
+            | "model.response"
+            | "model.telemetry"
+            | "model.tool_execution"
+            | "model.turn_ended"
+            | "model.turn_failed"
+            | "model.turn_retry"
+            | "model.turn_started"
+            | "pending_messages.modified"
+            | "permission.completed"
+            | "sandbox.decision"
+            | "session.background_tasks_changed"
+            | "session.indexed_search"
+            | "session.info"
+            | "session.managed_settings_resolved"
+            | "session.mcp_servers_loaded"
+            | "session.resume"
+            | "session.shutdown"
+            | "session.skills_loaded"
+            | "session.start"
+            | "session.title_changed"
+            | "session.tools_updated"
+            | "session.usage_info"
+            | "session.warning"
+            | "system.message"
+            | "tool.execution_complete"
+            | "tool.execution_partial_result"
+            | "tool.execution_progress"
+            | "tool.execution_start"
+            | "tool.shell_output"
+    )
+}
+
+impl Run {
+    /// Takes an event of the turn's server session.
+    pub(crate) fn event(&mut self, event: &Event<'_>, port: &mut Port) -> Outcome {
+        if !matches!(self.stage, Stage::Sending | Stage::Running) || event.agent_id.is_some() {
+            return Outcome::Goes;
+        }
+        let data = event.data.get();
+        let outcome = match &*event.kind {
+            "assistant.message_delta" => self.read(data, |run, delta: event::MessageDelta<'_>| {
+                run.begun = true;
+                run.stream.text(&delta.message_id, &delta.delta_content, &mut run.turn, &mut port.out);
+            }),
+            "assistant.reasoning_delta" => self.read(data, |run, delta: event::ReasoningDelta<'_>| {
+                run.begun = true;
+                run.stream.thinking(&delta.reasoning_id, &delta.delta_content, &mut run.turn, &mut port.out);
+            }),
+            "assistant.tool_call_delta" => self.read(data, |run, delta: event::ToolCallDelta<'_>| {
+                let (id, name, input) = (&delta.tool_call_id, &delta.tool_name, &delta.input_delta);
+                run.stream.tool_call(id, name, input, &mut run.turn, &mut port.out);
+            }),
+            "assistant.message" => self.read(data, |run, message| run.message(&message, port)),
+            "assistant.usage" => self.read(data, |run, usage| run.usage(&usage, port)),
+            "assistant.turn_start" => {
+                (self.begun, self.failure) = (true, None);
+                Some(())
+            }
+            "assistant.turn_end" => {
+                self.stream.step_over(&mut self.turn, &mut port.out);
+                Some(())
+            }
+            "user.message" => self.read(data, Self::taken),
+            "external_tool.requested" => self.read(data, |run, request| run.tool(&request, port)),
+            "permission.requested" => self.read(data, |run, request| permission::decide(run, &request, port)),
+            "session.error" => self.read(data, |run, failure| run.told(&failure, port)),
+            "session.compaction_start" | "session.compaction_complete" | "session.truncation" => {
+                self.compacted(port);
+                Some(())
+            }
+            "session.model_change" => self.read(data, |run, change| run.model_changed(&change, port)),
+            "assistant.turn_retry" => return self.retry(data, port),
+            "model.call_failure" => return self.call_failed(data, port),
+            "session.idle" => return self.idle(data),
+            kind if is_ignored(kind) => Some(()),
+            _ => None,
+        };
+        self.unknown += u64::from(outcome.is_none());
+        Outcome::Goes
+    }
+
+    /// Reads an event's data; what cannot be read is like an unknown event.
+    fn read<'a, T: Deserialize<'a>>(&mut self, data: &'a str, then: impl FnOnce(&mut Self, T)) -> Option<()> {
+        let data = serde_json::from_str(data).ok()?;
+        then(self, data);
+        Some(())
+    }
+
+    /// Whether something belongs to this prompt. Old versions do not say to which it does.
+    fn concerns(&self, originating: Option<&event::Text<'_>>) -> bool {
+        match (originating, &self.message_id) {
+            (Some(theirs), Some(ours)) => theirs.0 == *ours,
+            _ => true,
+        }
+    }
+
+    fn taken(&mut self, message: event::UserMessage<'_>) {
+        if self.concerns(message.message_id.as_ref()) {
+            self.begun = true;
+            self.message_id = message.message_id.map(|id| id.0.into_owned());
+        }
+    }
+
+    fn message(&mut self, message: &event::Message<'_>, port: &mut Port) {
+        if !self.concerns(message.originating_message_id.as_ref()) {
+            return;
+        }
+        self.begun = true;
+        self.attempt = None;
+        if let Some(model) = &message.model {
+            self.turn.set_model(model.0.to_string());
+        }
+        let content = message.content.as_ref().map_or("", |content| &content.0);
+        let content = if self.filtered && content == told::FILTERED { "" } else { content };
+        self.empty_message = content.is_empty() && message.tool_requests.as_ref().is_none_or(Vec::is_empty);
+        self.stream.message(message, content, &mut self.turn, &mut port.out);
+    }
+
+    fn usage(&mut self, usage: &event::Usage<'_>, port: &mut Port) {
+        self.begun = true;
+        let reason = usage.finish_reason.as_ref().map_or("stop", |reason| &reason.0);
+        self.filtered |= usage.content_filter_triggered == Some(true) || reason == "content_filter";
+        self.finish = Some(match reason {
+            "stop" | "end_turn" | "tool_calls" => FinishReason::Stop,
+            "length" => FinishReason::Length,
+            "content_filter" => FinishReason::ContentFilter,
+            other => FinishReason::Other(other.to_owned()),
+        });
+        if reason == "length" {
+            // The parts before the last are in the server's memory but not in its log.
+            self.durable = false;
+            self.stream.cut();
+        }
+        let id = usage.provider_call_id.as_ref().or(usage.api_call_id.as_ref());
+        self.request_id = id.map(|id| id.0.to_string()).or_else(|| self.request_id.take());
+        let call = Usage {
+            model_calls: 1,
+            input_tokens: usage.input_tokens.unwrap_or(0),
+            output_tokens: usage.output_tokens.unwrap_or(0),
+            reasoning_tokens: usage.reasoning_tokens.unwrap_or(0),
+            cache_read_tokens: usage.cache_read_tokens.unwrap_or(0),
+            cache_write_tokens: usage.cache_write_tokens.unwrap_or(0),
+            premium_requests: usage.cost.filter(|cost| cost.is_finite()).unwrap_or(0.0),
+        };
+        self.turn.add_usage(&call, &mut port.out);
+    }
+
+    fn tool(&mut self, request: &event::ExternalTool<'_>, port: &mut Port) {
+        let arguments = request.arguments.map_or("{}", |raw| raw.get());
+        let (id, name) = (&request.tool_call_id, &request.tool_name);
+        self.stream.requested(id, name, arguments, &mut self.turn, &mut port.out);
+        if self.tools.invoke(self.turn.id(), request, &mut port.out) {
+            self.turn.tools_ran();
+        }
+    }
+
+    fn model_changed(&mut self, change: &event::ModelChange<'_>, port: &mut Port) {
+        let Some(model) = change.new_model.as_ref().map(|model| &*model.0) else { return };
+        if self.options.model.as_deref().is_some_and(|asked| asked != model) {
+            let message = format!("the model `{}` answers instead of the one asked for", model.escape_debug());
+            self.turn.notice(NoticeKind::ModelSwitched, message, &mut port.out);
+        }
+    }
+
+    fn compacted(&mut self, port: &mut Port) {
+        if !self.tainted {
+            self.tainted = true;
+            let message = "the CLI shortened the conversation on its own; the next turn begins with all of it again";
+            self.turn.notice(NoticeKind::Other("compaction".to_owned()), message.to_owned(), &mut port.out);
+        }
+    }
+
+    fn retry(&mut self, data: &str, port: &mut Port) -> Outcome {
+        let retry: Option<event::TurnRetry<'_>> = serde_json::from_str(data).ok();
+        let reason = retry.and_then(|retry| retry.reason).map_or_else(|| "unknown".into(), |reason| reason.0);
+        let message = format!("the CLI asks the model again: {}", reason.escape_debug());
+        self.stream.retry(&message, &mut self.turn, &mut port.out);
+        self.turn.notice(NoticeKind::ProviderRetry, message, &mut port.out);
+        Outcome::Goes
+    }
+
+    /// A failed try. What no repetition can help is not repeated: the CLI would try a refused key three times and an
+    /// exhausted quota for a minute. Other final failures the CLI reports at once by itself, and better. With GitHub a
+    /// refused token may be a stale one, which the CLI renews.
+    fn call_failed(&mut self, data: &str, port: &Port) -> Outcome {
+        let Ok(failure) = serde_json::from_str::<event::CallFailure<'_>>(data) else {
+            self.unknown += 1;
+            return Outcome::Goes;
+        };
+        let attempt = Attempt {
+            status: failure.status_code,
+            code: failure.error_code.map(|code| code.0.into_owned()),
+            transport: failure.failure_kind.is_some_and(|kind| kind.0 == "transport"),
+            message: failure.error_message.map_or_else(String::new, |message| message.0.into_owned()),
+        };
+        let last = Failure::of_attempt(&attempt);
+        let repeated = matches!(attempt.status, Some(401 | 429)) && matches!(port.config.auth, Auth::Byok(_));
+        self.attempt = Some(attempt);
+        if repeated && last.meaning().is_final() {
+            return Outcome::Failed(last, StillRunning::Yes);
+        }
+        Outcome::Goes
+    }
+
+    fn told(&mut self, error: &event::Failure<'_>, port: &mut Port) {
+        if !self.concerns(error.originating_message_id.as_ref()) {
+            return;
+        }
+        let attempt = self.attempt.clone().unwrap_or_default();
+        let fault = if told::unauthenticated(&error.message) {
+            Fault::Unauthenticated
+        } else if told::prompt_too_long(&error.message) {
+            Fault::PromptTooLong
+        } else if told::session_lost(&error.message) {
+            Fault::SessionLost
+        } else if error.status_code.is_none() && (attempt.transport || told::unreachable(&error.message)) {
+            Fault::Transport
+        } else if self.empty_message {
+            Fault::EmptyAnswer
+        } else {
+            Fault::Provider
+        };
+        let failure = Failure {
+            fault,
+            status: error.status_code.or(attempt.status),
+            code: error.error_code.as_ref().map(|code| code.0.to_string()).or(attempt.code),
+            class: Some(error.error_type.to_string()),
+            request_id: error.provider_call_id.as_ref().map(|id| id.0.to_string()),
+            retry_after: None,
+            message: error.message.to_string(),
+        };
+        let at = port.now.saturating_add(AFTER_FAILURE);
+        port.arm(at);
+        self.failure = Some((failure, at));
+    }
+
+    /// Nothing runs in the session any more. An idle before anything of this prompt came is an older one's.
+    fn idle(&mut self, data: &str) -> Outcome {
+        if let Some(failure) = self.told_failure() {
+            return Outcome::Failed(failure, StillRunning::No);
+        }
+        if !self.begun {
+            return Outcome::Goes;
+        }
+        let aborted = serde_json::from_str::<event::Idle>(data).is_ok_and(|idle| idle.aborted);
+        if aborted {
+            let failure = Failure::of(Fault::Provider, "the Copilot CLI broke the turn off");
+            return Outcome::Failed(failure, StillRunning::No);
+        }
+        if self.stream.has_answer() || self.filtered {
+            return Outcome::Answered;
+        }
+        Outcome::Failed(Failure::of(Fault::EmptyAnswer, "the model gave no answer"), StillRunning::No)
+    }
+}

@@ -1,0 +1,60 @@
+//! What a server has after a turn that ended well.
+
+use super::Run;
+use crate::port::Port;
+use crate::reconcile::Server;
+use llm_provider_core::digest::Chain;
+use llm_provider_guest::events::NoticeKind;
+use llm_provider_guest::types::{Block, FinishReason, Message, Role, ToolResult};
+use std::collections::BTreeMap;
+
+impl Run {
+    /// Tells the end of an answered turn. Gives the server session, unless its history is no longer the caller's.
+    pub(crate) fn answered(mut self, port: &mut Port) -> Option<Server> {
+        self.tell_unknown(port);
+        let reason = match (self.filtered, self.finish.take()) {
+            (true, _) => FinishReason::ContentFilter,
+            (false, reason) => reason.unwrap_or(FinishReason::Stop),
+        };
+        let blocks = self.turn.finish(reason, self.request_id, &mut port.out);
+        let history: Chain = self.history;
+        let known = shapes(&blocks, self.tools.results()).into_iter().map(|shape| history.extend(&shape)).collect();
+        let server = Server { name: self.name, known, options: self.options.print, durable: self.durable };
+        (!self.tainted).then_some(server)
+    }
+
+    /// One notice for everything that was not understood.
+    pub(crate) fn tell_unknown(&self, port: &mut Port) {
+        if self.unknown > 0 {
+            let message = format!("{} events of kinds unknown to this plugin were ignored", self.unknown);
+            self.turn.notice(NoticeKind::UnknownEventIgnored, message, &mut port.out);
+        }
+    }
+}
+
+/// The answer as a caller may give it back: as one message, or with the results of tools between its parts.
+fn shapes(blocks: &[Block], results: &BTreeMap<String, ToolResult>) -> Vec<Vec<Message>> {
+    let one = vec![Message { role: Role::Assistant, blocks: blocks.to_vec() }];
+    if !blocks.iter().any(|block| matches!(block, Block::ToolCall(_))) {
+        return vec![one];
+    }
+    let mut split = Vec::new();
+    let (mut said, mut answers) = (Vec::new(), Vec::new());
+    for block in blocks {
+        if !matches!(block, Block::ToolCall(_)) && !answers.is_empty() {
+            split.push(Message { role: Role::Assistant, blocks: std::mem::take(&mut said) });
+            split.push(Message { role: Role::User, blocks: std::mem::take(&mut answers) });
+        }
+        if let Block::ToolCall(call) = block
+            && let Some(result) = results.get(&call.id)
+        {
+            answers.push(Block::ToolResult(result.clone()));
+        }
+        said.push(block.clone());
+    }
+    split.push(Message { role: Role::Assistant, blocks: said });
+    if !answers.is_empty() {
+        split.push(Message { role: Role::User, blocks: answers });
+    }
+    vec![one, split]
+}

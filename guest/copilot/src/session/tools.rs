@@ -1,0 +1,57 @@
+//! Tools that the host runs within a turn.
+
+use crate::effect::Effect;
+use crate::port::{Port, Purpose};
+use crate::wire::event::ExternalTool;
+use crate::wire::request::{ToolAnswer, ToolResult as WireResult};
+use llm_provider_guest::effects::ToolEffect;
+use llm_provider_guest::types::{ToolCall, ToolResult, TurnId};
+use std::collections::BTreeMap;
+
+/// The calls of a turn.
+#[derive(Debug, Default)]
+pub(crate) struct Tools {
+    /// By call: the CLI's name for the request while it waits.
+    calls: BTreeMap<String, Option<String>>,
+    results: BTreeMap<String, ToolResult>,
+}
+
+impl Tools {
+    /// Whether the CLI waits for one of them.
+    pub(crate) fn waiting(&self) -> bool {
+        self.calls.values().any(Option::is_some)
+    }
+
+    /// The results so far, by call.
+    pub(crate) fn results(&self) -> &BTreeMap<String, ToolResult> {
+        &self.results
+    }
+
+    /// Hands a call to the host. A call that was handed over before is not run again: false.
+    pub(crate) fn invoke(&mut self, turn: TurnId, request: &ExternalTool<'_>, out: &mut Vec<Effect>) -> bool {
+        let id = request.tool_call_id.to_string();
+        if self.calls.contains_key(&id) {
+            return false;
+        }
+        self.calls.insert(id.clone(), Some(request.request_id.to_string()));
+        let arguments = request.arguments.map_or("{}", |raw| raw.get()).to_owned();
+        let call = ToolCall { id, name: request.tool_name.to_string(), arguments };
+        out.push(ToolEffect::Invoke(turn, call).into());
+        true
+    }
+
+    /// Hands the host's answer to the CLI. Answers to nothing, or a second time, are dropped.
+    pub(crate) fn answer(&mut self, session: &str, result: ToolResult, port: &mut Port) {
+        let Some(request) = self.calls.get_mut(&result.call_id).and_then(Option::take) else { return };
+        let answer = ToolAnswer {
+            session_id: session,
+            request_id: &request,
+            result: WireResult {
+                text_result_for_llm: &result.content,
+                result_type: if result.is_error { "failure" } else { "success" },
+            },
+        };
+        port.request("session.tools.handlePendingToolCall", answer, Purpose::ToolAnswer);
+        self.results.insert(result.call_id.clone(), result);
+    }
+}

@@ -1,0 +1,5 @@
+//! The CLI's protocol as types. Only what this plugin reads and writes; unknown fields and events are let be.
+
+pub(crate) mod event;
+pub(crate) mod reply;
+pub(crate) mod request;
