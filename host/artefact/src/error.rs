@@ -162,9 +162,9 @@ pub enum Error {
         /// Where it came from.
         url: String,
         /// The digest asked for.
-        expected: Integrity,
+        expected: Box<Integrity>,
         /// The digest of what came.
-        actual: Integrity,
+        actual: Box<Integrity>,
     },
     /// The registry's description of the package cannot be used.
     #[error("{url}: {problem}")]
@@ -350,8 +350,8 @@ mod tests {
 
     #[test]
     fn a_wrong_digest_never_leads_to_another_source() {
-        let digest = Integrity::Sha512([0; 64]);
-        let error = Error::IntegrityMismatch { url: "http://r/".into(), expected: digest, actual: digest };
+        let digest = Box::new(Integrity::Sha512([0; 64]));
+        let error = Error::IntegrityMismatch { url: "http://r/".into(), expected: digest.clone(), actual: digest };
         assert!(error.is_transient() && !error.allows_next_source());
     }
 }

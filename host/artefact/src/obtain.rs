@@ -11,7 +11,7 @@ use crate::locate::check;
 use crate::npm::{self, Settings, is_loopback};
 use crate::program_version::PackageJson;
 use crate::store::{Lock, Slot, Staging, State, Unpacked};
-use crate::unpack::{Layout, unpack};
+use crate::unpack::{Layout, UnpackProblem, unpack};
 use crate::{Error, Given, Integrity, Located, Lookup, Origin, Progress, Request, Verified, locate};
 
 type Tell<'a> = &'a (dyn Fn(Progress) + Send + Sync);
@@ -69,11 +69,11 @@ struct Candidate {
 impl Target<'_> {
     async fn fetch(&self) -> Result<Located, Error> {
         if let Some(given) = &self.request.override_url {
-            return self.from_override(given).await;
+            return self.try_override(given).await;
         }
         let mut tried = Vec::new();
         if let Some(inputs) = &self.request.npm {
-            match self.from_registry(inputs).await {
+            match self.try_registry(inputs).await {
                 Err((origin, error)) if error.allows_next_source() => {
                     tracing::warn!(%origin, %error, "no package from here");
                     tried.push((origin, error));
@@ -83,24 +83,24 @@ impl Target<'_> {
         }
         if self.request.allow_release {
             let place = release::place(self.request)?;
-            match self.from_release(&place).await {
+            match self.try_release(&place).await {
                 Err(error) if error.allows_next_source() || matches!(error, Error::NoReleaseArchive { .. }) => {
                     tried.push((Origin::Release { url: shown(&place) }, error));
                 }
                 other => return other,
             }
         }
-        Err(match (tried.pop(), tried.is_empty()) {
-            (Some((_, only)), true) => only,
-            (Some(last), false) => {
-                tried.push(last);
-                Error::NoSource { what: self.request.what(), tried }
+        // A single reason needs no list around it.
+        match tried.pop() {
+            Some((_, only)) if tried.is_empty() => Err(only),
+            last => {
+                tried.extend(last);
+                Err(Error::NoSource { what: self.request.what(), tried })
             }
-            (None, _) => Error::NoSource { what: self.request.what(), tried },
-        })
+        }
     }
 
-    async fn from_override(&self, given: &Given<Url>) -> Result<Located, Error> {
+    async fn try_override(&self, given: &Given<Url>) -> Result<Located, Error> {
         let url = &given.value;
         let no_digest = || Error::NoDigest { what: self.request.what(), url: shown(url) };
         let known = match self.request.fixed_integrity() {
@@ -137,7 +137,7 @@ impl Target<'_> {
         }
     }
 
-    async fn from_registry(&self, inputs: &npm::Inputs) -> Result<Located, (Origin, Error)> {
+    async fn try_registry(&self, inputs: &npm::Inputs) -> Result<Located, (Origin, Error)> {
         let unknown = Origin::Registry { url: "of npm".to_owned() };
         let settings = npm::resolve(inputs, self.request.product.scope).await.map_err(|error| (unknown, error))?;
         for note in &settings.notes {
@@ -165,6 +165,7 @@ impl Target<'_> {
         let what = || self.request.what();
         match (self.request.fixed_integrity(), listing.integrity) {
             (Some((expected @ Integrity::Sha512(_), _)), Some(actual @ Integrity::Sha512(_))) if expected != actual => {
+                let (expected, actual) = (expected.into(), actual.into());
                 Err(Error::IntegrityMismatch { url: shown(&listing.from), expected, actual })
             }
             (Some(fixed), _) => Ok(fixed),
@@ -181,7 +182,7 @@ impl Target<'_> {
         }
     }
 
-    async fn from_release(&self, place: &Url) -> Result<Located, Error> {
+    async fn try_release(&self, place: &Url) -> Result<Located, Error> {
         let fetcher = Fetcher::new(&self.request.egress, None, &self.request.limits)?;
         let asset = release::asset(&fetcher, place, self.request).await?;
         let (expected, verified) = match self.request.integrity {
@@ -261,14 +262,19 @@ fn open(
 ) -> Result<Unpacked, Error> {
     let program = format!("package/{}", request.platform.program_file(request.product.program));
     let stop = || stop.load(Ordering::Relaxed);
-    let files = unpack(&staging.archive(), &staging.tree(), layout, &program, &request.limits, &stop)
-        .map_err(|problem| Error::Archive { url: received.url.clone(), problem })?;
+    let tree = staging.tree();
+    let unpacking = unpack(&staging.archive(), &tree, layout, &program, &request.limits, &stop);
+    let files = unpacking.map_err(|problem| match problem {
+        UnpackProblem::Io(source) => Error::Cache { action: "unpack into", path: tree.clone(), source },
+        UnpackProblem::Stopped => Error::Interrupted { action: "unpack the archive" },
+        problem => Error::Archive { url: received.url.clone(), problem },
+    })?;
     let wrong = |found: String| Error::WrongPackage { url: received.url.clone(), wanted: request.what(), found };
     if !files.iter().any(|file| file.path == program && file.size > 0) {
         return Err(wrong(format!("there is no {program} in it")));
     }
     if layout == Layout::Package {
-        let package = PackageJson::read(&staging.tree().join("package/package.json"))
+        let package = PackageJson::read(&tree.join("package/package.json"))
             .ok_or_else(|| wrong("there is no package.json in it".to_owned()))?;
         let (name, version) = (package.name.unwrap_or_default(), package.version.unwrap_or_default());
         if name != request.product.full_package(request.platform) || version != request.version.to_string() {

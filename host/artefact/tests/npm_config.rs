@@ -1,5 +1,13 @@
 //! Which registry wins, and from where.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a failing test panics and says where"
+)]
+
 mod registry;
 
 use std::path::{Path, PathBuf};

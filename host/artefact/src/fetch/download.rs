@@ -36,7 +36,7 @@ impl Received {
     }
 
     fn mismatch(&self, expected: Integrity, actual: Integrity) -> Error {
-        Error::IntegrityMismatch { url: self.url.clone(), expected, actual }
+        Error::IntegrityMismatch { url: self.url.clone(), expected: expected.into(), actual: actual.into() }
     }
 }
 

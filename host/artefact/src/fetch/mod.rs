@@ -10,7 +10,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION};
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
 pub(crate) use download::{Received, download};
@@ -60,7 +60,7 @@ impl<'a> Fetcher<'a> {
             }
             let sending = async { request.send().await.map_err(|error| transport(&url, error)) };
             let response = within(&url, "an answer", self.limits.between_bytes, sending).await?;
-            if let Some(next) = redirect(&url, &response)? {
+            if let Some(next) = redirect(&url, response.status(), response.headers().get(LOCATION))? {
                 foreign |= next.origin() != url.origin();
                 url = next;
             } else if response.status().is_success() {
@@ -107,12 +107,12 @@ fn sensitive(value: &str, url: &Url) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-fn redirect(from: &Url, response: &Response) -> Result<Option<Url>, Error> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+fn redirect(from: &Url, status: StatusCode, location: Option<&HeaderValue>) -> Result<Option<Url>, Error> {
+    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
     let refused = |problem: &str| Error::Redirect { url: shown(from), problem: problem.to_owned() };
-    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let location = location.and_then(|value| value.to_str().ok());
     let to = location.and_then(|location| from.join(location).ok()).ok_or_else(|| refused("to no address"))?;
     match (from.scheme(), to.scheme()) {
         (_, "https") | ("http", "http") => Ok(Some(to)),
@@ -169,5 +169,21 @@ mod tests {
         let url = Url::parse("https://user:pw@host.example:8/a/b.tgz?sig=abc#frag").unwrap();
         assert_eq!(shown(&url), "https://host.example:8/a/b.tgz");
         assert_eq!(shown(&Url::parse("mailto:x").unwrap()), "mailto:x");
+    }
+
+    #[test]
+    fn redirects_never_leave_tls_but_for_loopback() {
+        let to = |from: &str, location: &str| {
+            let location = HeaderValue::from_str(location).unwrap();
+            redirect(&Url::parse(from).unwrap(), StatusCode::FOUND, Some(&location)).map(|url| url.unwrap().to_string())
+        };
+        assert!(matches!(to("https://a.example/x", "http://a.example/x"), Err(Error::Redirect { .. })));
+        assert!(matches!(to("https://a.example/x", "http://127.0.0.1.example/x"), Err(Error::Redirect { .. })));
+        assert_eq!(to("https://a.example/x", "http://127.0.0.1:1/y").unwrap(), "http://127.0.0.1:1/y");
+        assert_eq!(to("https://a.example/x", "//b.example/y").unwrap(), "https://b.example/y");
+        assert_eq!(to("http://a.example/x", "https://b.example/y").unwrap(), "https://b.example/y");
+        assert_eq!(to("http://a.example/x/", "y").unwrap(), "http://a.example/x/y");
+        assert!(redirect(&Url::parse("http://a.example").unwrap(), StatusCode::FOUND, None).is_err());
+        assert!(redirect(&Url::parse("http://a.example").unwrap(), StatusCode::OK, None).unwrap().is_none());
     }
 }
