@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A plugin is a state machine without input or output of its own. The host tells it what has happened and performs what
-//! it asks for: sidecar processes, timers, tools, events, and soon HTTP. It never sees the value of a secret.
+//! it asks for: sidecar processes, HTTP requests, timers, tools, events. It never sees the value of a secret.
 //!
 //! The library reads no environment variable, installs no logger and starts no runtime: everything is given. It needs a
 //! tokio runtime with time and IO to run on.
@@ -69,7 +69,7 @@ pub use plugin::Plugin;
 pub use sandbox::Sandbox;
 pub use secret::{Destination, Secret, SecretGrant};
 pub use session::{Session, TurnRequest, user_message};
-pub use sidecar::{CopilotCli, Launch, Network, Preparing, SidecarProgram, SidecarUnavailable};
+pub use sidecar::{CopilotCli, Launch, Network, OnProgress, Preparing, SidecarProgram, SidecarUnavailable};
 pub use tenant::{Policy, Tenant};
 pub use tool::{Tool, ToolFuture, ToolOutput};
 pub use turn::{Canceller, Turn};
@@ -77,7 +77,9 @@ pub use turn::{Canceller, Turn};
 /// The types of the world, generated from `wit/`, with all their parts.
 pub mod wit {
     pub use crate::bindings::exports::llm::provider::provider;
-    pub use crate::bindings::llm::provider::{errors, events, http, log, secrets, sidecar, timers, tools, types};
+    pub use crate::bindings::llm::provider::{
+        errors, events, http, http_types, log, secrets, sidecar, sidecar_types, timers, tools, types,
+    };
 }
 
 /// Finding and fetching the programs of sidecars.

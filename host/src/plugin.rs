@@ -40,7 +40,9 @@ impl Plugin {
         Sandbox::new(&self.0.pre, self.0.host.limits(), &setup)
     }
 
-    pub(crate) fn host(&self) -> &Host {
+    /// The host it was loaded into.
+    #[must_use]
+    pub fn host(&self) -> &Host {
         &self.0.host
     }
 }

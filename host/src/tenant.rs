@@ -7,7 +7,7 @@ use crate::instance::Instance;
 use crate::plugin::Plugin;
 use crate::secret::{SecretGrant, Secrets};
 use crate::sidecar::SidecarProgram;
-use llm_provider_http::EgressPolicy;
+use llm_provider_http::Egress;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,8 +21,9 @@ pub struct Policy {
     pub secrets: BTreeMap<String, SecretGrant>,
     /// Sidecars by the name a plugin asks for.
     pub sidecars: Vec<Arc<dyn SidecarProgram>>,
-    /// Origins that may be reached through the `http` import.
-    pub egress: Option<EgressPolicy>,
+    /// The way out for the `http` import; none when absent. Its connections are this tenant's alone: give each tenant
+    /// one of its own.
+    pub egress: Option<Egress>,
     /// The tenant's own directory, for its sidecars' homes. Made with mode 0700 when first needed.
     pub directory: PathBuf,
     /// Makes the randomness of instances. Two instances never share a seed.
@@ -62,6 +63,13 @@ impl Policy {
     pub fn secret(mut self, name: impl Into<String>, grant: SecretGrant) -> Self {
         self.secrets.insert(name.into(), grant);
         self
+    }
+
+    /// Grants HTTP requests as far as `egress` allows, and the capability to send them.
+    #[must_use]
+    pub fn egress(mut self, egress: Egress) -> Self {
+        self.egress = Some(egress);
+        self.allow(Capability::Http)
     }
 
     /// The first import of a plugin that is not granted.

@@ -11,7 +11,9 @@ pub mod effects;
 mod plugin;
 
 pub use bindings::exports::llm::provider::provider;
-pub use bindings::llm::provider::{errors, events, http, log, secrets, sidecar, timers, tools, types};
+pub use bindings::llm::provider::{
+    errors, events, http, http_types, log, secrets, sidecar, sidecar_types, timers, tools, types,
+};
 pub use plugin::{Perform, Plugin};
 
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 //! The outer shape of a component.
 
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{Chunk, Encoding, Parser, Payload};
 
 /// Imports, exports, memories and the description of a component.
 #[derive(Debug, Default)]
@@ -72,10 +72,10 @@ fn check_header(bytes: &[u8]) -> Result<(), (String, &'static str)> {
     if !bytes.starts_with(b"\0asm") {
         return Err(("it is not WebAssembly".into(), NEED));
     }
-    let core = wasmparser::Parser::new(0).parse(bytes, true).is_ok_and(|chunk| {
+    let core = Parser::new(0).parse(bytes, true).is_ok_and(|chunk| {
         matches!(
             chunk,
-            wasmparser::Chunk::Parsed { payload: Payload::Version { encoding: Encoding::Module, .. }, .. }
+            Chunk::Parsed { payload: Payload::Version { encoding: Encoding::Module, .. }, .. }
         )
     });
     if core {

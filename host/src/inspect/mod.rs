@@ -71,7 +71,7 @@ impl Capability {
             Some("timers") => Ok(Some(Self::Timers)),
             Some("events") => Ok(Some(Self::Events)),
             Some("log") => Ok(Some(Self::Log)),
-            Some("types" | "errors" | "secrets") => Ok(None),
+            Some("types" | "errors" | "secrets" | "http-types" | "sidecar-types") => Ok(None),
             _ => Err(format!("it imports `{name}`, which the world llm:provider/llm-provider@0.1 does not have")),
         }
     }

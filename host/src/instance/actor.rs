@@ -12,6 +12,7 @@ use super::timers::{TimerKey, Timers};
 use super::turns::{CancelCause, Delivered, OpenTurn, Turns, send_last};
 use super::{Address, tools};
 use crate::bindings::exports::llm::provider::provider::{Input, Turn};
+use crate::bindings::llm::provider::events::Event;
 use crate::bindings::llm::provider::types::{SessionId, TurnId};
 use crate::effect::Effect;
 use crate::error::{HostError, PluginFault, TurnError};
@@ -99,9 +100,7 @@ impl Actor {
         match end {
             End::Closed(done) => {
                 self.shut_down().await;
-                if let Some(done) = done {
-                    drop(done.send(()));
-                }
+                done.map(|done| done.send(()));
             }
             End::Fault(fault) => self.die(&fault),
         }
@@ -254,7 +253,7 @@ impl Actor {
             Effect::SidecarSend(id, data) => self.outside.send_sidecar(id, data).map_err(PluginFault::Contract)?,
             Effect::SidecarStop(id, mode) => self.outside.stop_sidecar(id, mode),
             Effect::HttpSend(id, request) => self.due.extend(self.outside.send_http(id, request)),
-            Effect::HttpCancel(_) => {}
+            Effect::HttpCancel(id) => self.outside.cancel_http(id),
             Effect::ToolInvoke(id, call) => match self.turns.get_mut(id) {
                 Some(turn) => tools::invoke(id, turn, call, &self.limits, self.sender.clone()),
                 None => return Err(PluginFault::Contract(format!("it invoked a tool for turn {id}, which is not open"))),
@@ -269,7 +268,7 @@ impl Actor {
         Ok(())
     }
 
-    async fn emit(&mut self, turn: TurnId, event: crate::bindings::llm::provider::events::Event) -> Result<(), PluginFault> {
+    async fn emit(&mut self, turn: TurnId, event: Event) -> Result<(), PluginFault> {
         match self.turns.deliver(turn, event).await? {
             Delivered::Ok => {}
             Delivered::ReaderGone => self.cancel(turn, CancelCause::Owner),
@@ -319,7 +318,7 @@ impl Actor {
         while let Ok(mail) = self.inbox.try_recv() {
             match mail {
                 Mail::StartTurn(_, open) => end_unstarted(*open, HostError::Closed.into()),
-                Mail::Close(done) => drop(done.send(())),
+                Mail::Close(done) => done.send(()).unwrap_or(()),
             }
         }
         // What is left ends with this actor: turns see their channel close, sidecars are killed with their handles.
@@ -333,7 +332,7 @@ impl Actor {
         while let Ok(mail) = self.inbox.try_recv() {
             match mail {
                 Mail::StartTurn(_, open) => end_unstarted(*open, fault.clone().into()),
-                Mail::Close(done) => drop(done.send(())),
+                Mail::Close(done) => done.send(()).unwrap_or(()),
             }
         }
     }

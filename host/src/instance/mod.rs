@@ -6,6 +6,7 @@ mod log;
 mod mail;
 mod observer;
 mod outside;
+mod requests;
 mod timers;
 mod tools;
 mod turns;

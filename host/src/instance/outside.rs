@@ -1,7 +1,9 @@
 //! The effects that leave the process: sidecars and HTTP requests of an instance.
 
-use crate::bindings::exports::llm::provider::provider::{HttpFault, Input, SidecarFault};
-use crate::bindings::llm::provider::http::{Failure, FailureKind, Request, RequestId};
+use super::requests::Requests;
+use crate::bindings::exports::llm::provider::provider::{Input, SidecarFault};
+use crate::bindings::llm::provider::http::Request;
+use crate::bindings::llm::provider::http_types::RequestId;
 use crate::bindings::llm::provider::secrets::Chunk;
 use crate::bindings::llm::provider::sidecar::{SidecarId, Spec, StopMode};
 use crate::limits::Limits;
@@ -19,12 +21,13 @@ pub(crate) struct Outside {
     pub(crate) scrubber: Scrubber,
     inputs: mpsc::Sender<Input>,
     sidecars: BTreeMap<SidecarId, (String, Run)>,
+    requests: Requests,
 }
 
 impl Outside {
     pub(crate) fn new(tenant: Tenant, inputs: mpsc::Sender<Input>) -> Self {
         let scrubber = Scrubber::new(&tenant.0.secrets);
-        Self { tenant, scrubber, inputs, sidecars: BTreeMap::new() }
+        Self { tenant, scrubber, inputs, sidecars: BTreeMap::new(), requests: Requests::default() }
     }
 
     fn limits(&self) -> &Limits {
@@ -100,10 +103,12 @@ impl Outside {
         }
     }
 
-    /// Sends a request.
-    pub(crate) fn send_http(&mut self, id: RequestId, _request: Request) -> Option<Input> {
-        let message = "the policy grants no origins".to_owned();
-        let failure = Failure { kind: FailureKind::Denied, message, request_sent: false };
-        Some(Input::HttpFailed(HttpFault { id, failure }))
+    /// Sends a request; a refusal is an input.
+    pub(crate) fn send_http(&mut self, id: RequestId, request: Request) -> Option<Input> {
+        self.requests.send(id, request, &self.tenant, &self.scrubber, self.inputs.clone())
+    }
+
+    pub(crate) fn cancel_http(&mut self, id: RequestId) {
+        self.requests.cancel(id);
     }
 }

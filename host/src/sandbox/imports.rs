@@ -2,13 +2,17 @@
 
 use super::state::State;
 use crate::bindings::llm::provider::secrets::Chunk;
-use crate::bindings::llm::provider::{errors, events, http, log, secrets, sidecar, timers, tools, types};
+use crate::bindings::llm::provider::{
+    errors, events, http, http_types, log, secrets, sidecar, sidecar_types, timers, tools, types,
+};
 use crate::effect::Effect;
 use wasmtime::Result;
 
 impl types::Host for State {}
 impl errors::Host for State {}
 impl secrets::Host for State {}
+impl http_types::Host for State {}
+impl sidecar_types::Host for State {}
 
 impl events::Host for State {
     fn emit(&mut self, turn: types::TurnId, event: events::Event) -> Result<()> {

@@ -4,6 +4,6 @@ mod copilot_cli;
 mod program;
 mod run;
 
-pub use copilot_cli::{CopilotCli, Network};
+pub use copilot_cli::{CopilotCli, Network, OnProgress};
 pub use program::{Launch, Preparing, SidecarProgram, SidecarUnavailable};
 pub(crate) use run::{Order, Run, RunContext};

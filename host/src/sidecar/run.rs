@@ -4,7 +4,8 @@ use super::program::SidecarProgram;
 use crate::bindings::exports::llm::provider::provider::{
     Input, SidecarBytes, SidecarEnd, SidecarFault, SidecarStart,
 };
-use crate::bindings::llm::provider::sidecar::{Exit, SidecarId, Started, StopMode};
+use crate::bindings::llm::provider::sidecar::StopMode;
+use crate::bindings::llm::provider::sidecar_types::{Exit, SidecarId, Started};
 use crate::error::one_line;
 use crate::limits::Limits;
 use crate::scrub::Scrubber;

@@ -1,0 +1,124 @@
+//! The HTTP requests of an instance.
+
+use crate::bindings::exports::llm::provider::provider::{HttpBytes, HttpFault, HttpHead, Input};
+use crate::bindings::llm::provider::http::{Header, Request};
+use crate::bindings::llm::provider::http_types::{Failure, FailureKind, RequestId, Response, ResponseHeader};
+use crate::scrub::Scrubber;
+use crate::secret::Destination;
+use crate::tenant::Tenant;
+use llm_provider_http as http;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What is under way. Dropping it gives all of it up.
+#[derive(Default)]
+pub(crate) struct Requests(BTreeMap<RequestId, http::Exchange>);
+
+impl Requests {
+    /// Sends a request, with its secrets in place. A refusal is an input, as any other failure.
+    pub(crate) fn send(
+        &mut self,
+        id: RequestId,
+        request: Request,
+        tenant: &Tenant,
+        scrubber: &Scrubber,
+        inputs: mpsc::Sender<Input>,
+    ) -> Option<Input> {
+        self.0.retain(|_, exchange| !exchange.is_finished());
+        let Some(egress) = &tenant.0.policy.egress else {
+            return Some(refused(id, FailureKind::Denied, "the policy grants no origins".to_owned()));
+        };
+        let request = match fill(request, tenant) {
+            Ok(request) => request,
+            Err(reason) => return Some(refused(id, FailureKind::Denied, reason)),
+        };
+        let sink = Sink { id, inputs, scrubber: scrubber.clone(), body: Mutex::new(scrubber.clone()) };
+        self.0.insert(id, egress.send(request, sink));
+        None
+    }
+
+    pub(crate) fn cancel(&mut self, id: RequestId) {
+        self.0.remove(&id);
+    }
+}
+
+fn refused(id: RequestId, kind: FailureKind, message: String) -> Input {
+    Input::HttpFailed(HttpFault { id, failure: Failure { kind, message, request_sent: false } })
+}
+
+/// Puts secrets into headers and body, each only where it is granted: a header of this origin.
+fn fill(request: Request, tenant: &Tenant) -> Result<http::Request, String> {
+    let origin = http::Origin::of(&request.url).map_err(|error| error.to_string())?.to_string();
+    let mut filled = http::Request::new(request.method, request.url);
+    filled.first_byte_timeout = request.first_byte_timeout.map(Duration::from_millis);
+    for Header { name, value } in request.headers {
+        let to = Destination::HttpHeader { origin: origin.clone(), header: name.to_ascii_lowercase() };
+        let value = tenant.0.secrets.join(value, &to)?;
+        filled = filled.header(name, value.as_slice());
+    }
+    // No secret is ever granted to a body: the header that is not there cannot be granted either.
+    let nowhere = Destination::HttpHeader { origin, header: String::new() };
+    let mut body = tenant.0.secrets.join(request.body, &nowhere)?;
+    filled.body = std::mem::take(&mut *body).into();
+    Ok(filled)
+}
+
+/// Brings what comes back to the instance, scrubbed. A full mailbox stops the reading of the socket.
+struct Sink {
+    id: RequestId,
+    inputs: mpsc::Sender<Input>,
+    scrubber: Scrubber,
+    body: Mutex<Scrubber>,
+}
+
+impl Sink {
+    fn inputs(&self, event: http::Event) -> Vec<Input> {
+        let id = self.id;
+        let chunk = |data: Vec<u8>| (!data.is_empty()).then_some(Input::HttpChunk(HttpBytes { id, data }));
+        let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            http::Event::Response(head) => vec![Input::HttpResponse(HttpHead { id, response: self.head(head) })],
+            http::Event::Chunk(bytes) => chunk(body.stream(bytes.to_vec())).into_iter().collect(),
+            http::Event::End => chunk(body.finish()).into_iter().chain([Input::HttpEnd(id)]).collect(),
+            http::Event::Failed(failure) => {
+                let failed = Input::HttpFailed(HttpFault { id, failure: self.failure(&failure) });
+                chunk(body.finish()).into_iter().chain([failed]).collect()
+            }
+        }
+    }
+
+    fn head(&self, head: http::ResponseHead) -> Response {
+        let header = |(name, value): (String, String)| ResponseHeader { name, value: self.scrubber.text(&value) };
+        Response { status: head.status, headers: head.headers.into_iter().map(header).collect() }
+    }
+
+    fn failure(&self, failure: &http::Failure) -> Failure {
+        let kind = match failure.kind {
+            http::FailureKind::Denied => FailureKind::Denied,
+            http::FailureKind::Invalid => FailureKind::Invalid,
+            http::FailureKind::Dns => FailureKind::Dns,
+            http::FailureKind::Connect => FailureKind::Connect,
+            http::FailureKind::Tls => FailureKind::Tls,
+            http::FailureKind::Timeout => FailureKind::Timeout,
+            http::FailureKind::Broken => FailureKind::Broken,
+            http::FailureKind::TooLarge => FailureKind::TooLarge,
+        };
+        Failure { kind, message: self.scrubber.text(&failure.message), request_sent: failure.request_sent }
+    }
+}
+
+impl http::EventSink for Sink {
+    async fn deliver(&self, event: http::Event) -> Result<(), http::Closed> {
+        for input in self.inputs(event) {
+            self.inputs.send(input).await.map_err(|_| http::Closed)?;
+        }
+        Ok(())
+    }
+
+    async fn closed(&self) {
+        self.inputs.closed().await;
+    }
+}

@@ -1,0 +1,3 @@
+//! The whole way, with the real Copilot CLI.
+
+mod conversation;
