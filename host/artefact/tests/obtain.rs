@@ -275,10 +275,11 @@ async fn damage_in_the_cache_is_found_and_healed() {
     let located = obtain(&request, &silent).await.unwrap();
     let tree = located.path.parent().unwrap().parent().unwrap().to_owned();
     let same_size_other_bytes = vec![0; program().len()];
-    let damages: [(&str, &dyn Fn()); 6] = [
+    let damages: [(&str, &dyn Fn()); 7] = [
         ("cut off", &|| std::fs::write(&located.path, "x").unwrap()),
         ("other bytes", &|| std::fs::write(&located.path, &same_size_other_bytes).unwrap()),
         ("file gone", &|| std::fs::remove_file(tree.join("package/prebuilds/deep/runtime.node")).unwrap()),
+        ("another file cut off", &|| std::fs::write(tree.join("package/LICENSE.md"), "l").unwrap()),
         ("manifest gone", &|| std::fs::remove_file(tree.join("manifest.json")).unwrap()),
         ("manifest broken", &|| std::fs::write(tree.join("manifest.json"), "{\"format\":").unwrap()),
         ("tree empty", &|| {
