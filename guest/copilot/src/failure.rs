@@ -3,7 +3,7 @@
 use llm_provider_core::classify::{self, Facts, Fault};
 use llm_provider_core::rpc::RpcError;
 use llm_provider_guest::errors::Error;
-use llm_provider_guest::sidecar::Exit;
+use llm_provider_guest::sidecar_types::Exit;
 use llm_provider_guest::types::Milliseconds;
 
 /// The longest message that is passed on, in characters.

@@ -13,7 +13,7 @@ use llm_provider_guest::provider::{
     Input, Setup, SidecarBytes, SidecarEnd, SidecarStart, ToolAnswer, Turn, TurnOptions,
 };
 use llm_provider_guest::secrets::{Chunk, SecretInfo};
-use llm_provider_guest::sidecar::{Exit, SidecarId, Started};
+use llm_provider_guest::sidecar_types::{Exit, SidecarId, Started};
 use llm_provider_guest::types::{Block, Message, Role, TextBlock, ToolCall, ToolOwner, ToolResult};
 use monitor::Monitor;
 use serde_json::{Value, json};
