@@ -36,6 +36,7 @@
 #![deny(missing_docs)]
 
 mod bindings;
+mod commands;
 mod effect;
 mod engine;
 mod error;
@@ -59,6 +60,7 @@ pub use bindings::exports::llm::provider::provider::{Input, ReasoningEffort};
 pub use bindings::llm::provider::errors::Error as ProviderError;
 pub use bindings::llm::provider::events::Event;
 pub use bindings::llm::provider::types::{Block, FinishReason, Message, Role, ToolOwner, Usage};
+pub use commands::Commands;
 pub use effect::Effect;
 pub use error::{HostError, PluginFault, TurnError};
 pub use host::{Host, HostConfig};

@@ -1,9 +1,10 @@
 //! The real Copilot CLI, fetched by the product's own code.
 
-use llm_provider_host::CopilotCli;
+use llm_provider_host::{Commands, CopilotCli};
 use llm_provider_host::artefact::{COPILOT_CLI, Located, Platform, Request, npm, obtain};
 use std::env;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 /// Turns the tests with the real CLI into a printed skip. Without it, a CLI that cannot be had is a failure.
@@ -38,7 +39,9 @@ pub fn request() -> Request {
     let platform = Platform::current().expect("a platform the CLI exists for");
     let mut request = Request::new(COPILOT_CLI, platform, cache_dir());
     let home = env::var_os("HOME").map(PathBuf::from).expect("HOME");
-    request.npm = Some(npm::Inputs::new(|name| env::var(name).ok(), home, workspace()));
+    let mut inputs = npm::Inputs::new(|name| env::var(name).ok(), home, workspace());
+    inputs.runner = Some(Arc::new(Commands { search_path: env::var_os("PATH") }));
+    request.npm = Some(inputs);
     request
 }
 

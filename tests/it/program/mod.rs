@@ -1,0 +1,1 @@
+//! The program `llmp`, as a person runs it.
