@@ -1,0 +1,35 @@
+//! What an instance costs: time to make one, memory to keep it, time to load the plugin from the cache.
+
+use crate::driver::CONFIG;
+use crate::{best, figure, micros, millis, timed};
+use llm_provider_host::{Host, HostConfig, Plugin};
+use std::fs;
+
+pub(crate) fn run(short: bool) {
+    let (count, runs) = if short { (20, 1) } else { (500, 7) };
+    let cache = tempfile::tempdir().expect("a directory");
+    let load = || -> Plugin {
+        let host = Host::new(HostConfig { cache_dir: Some(cache.path().into()), ..HostConfig::default() });
+        host.expect("a host").load_blocking(llm_provider_bundle::COPILOT, "copilot").expect("the plugin")
+    };
+    let (cold, plugin) = timed(load);
+    let host = plugin.host().clone();
+    let warm = best(runs, || timed(|| host.load_blocking(llm_provider_bundle::COPILOT, "copilot")).0);
+    let make = || plugin.sandbox(CONFIG, Vec::new(), 7).expect("a sandbox");
+    drop(make());
+    let made = best(runs, || timed(|| (0..50).for_each(|_| drop(make()))).0 / 50);
+    figure("instantiate and configure", &micros(made), "<= 100 us");
+    let before = resident();
+    let kept: Vec<_> = (0..count).map(|_| make()).collect();
+    let each = resident().saturating_sub(before) / kept.len();
+    figure("resident memory of an idle instance", &format!("{} KiB", each >> 10), "<= 64 KiB");
+    figure("load the plugin from the cache of compiled plugins", &millis(warm), "<= 5 ms");
+    figure("  compile it, the first time", &millis(cold), "");
+}
+
+/// Bytes of this process in memory.
+fn resident() -> usize {
+    let text = fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("Rss:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).unwrap_or(0) << 10
+}

@@ -1,0 +1,44 @@
+//! The figures of README, printed by `cargo bench`. Each is taken in the same run as what it is compared with; nothing
+//! here passes or fails by time.
+
+mod boundary;
+mod driver;
+mod instances;
+mod native;
+mod stream;
+
+use std::time::{Duration, Instant};
+
+fn main() {
+    // `cargo test` runs benches once, to see that they work: a short run will do.
+    let short = std::env::args().any(|argument| argument == "--test") || !std::env::args().any(|a| a == "--bench");
+    println!("{:<62} {:>12} {:>12}", "figure", "measured", "target");
+    boundary::run(short);
+    instances::run(short);
+    stream::run(short);
+}
+
+/// Prints a figure beside what it should be.
+fn figure(name: &str, measured: &str, target: &str) {
+    println!("{name:<62} {measured:>12} {target:>12}");
+}
+
+fn micros(time: Duration) -> String {
+    format!("{:.2} us", time.as_secs_f64() * 1e6)
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+/// The best of some runs: what the code costs, without what else the machine does.
+fn best(runs: usize, mut run: impl FnMut() -> Duration) -> Duration {
+    (0..runs.max(1)).map(|_| run()).min().unwrap_or_default()
+}
+
+/// How long something takes.
+fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let start = Instant::now();
+    let made = work();
+    (start.elapsed(), made)
+}
