@@ -401,3 +401,19 @@ fn configurations_that_cannot_work_are_refused_by_name() {
     );
     assert_eq!(message(BYOK), "");
 }
+
+#[test]
+fn a_sub_agents_text_is_not_the_answer() {
+    let (mut rig, name) = ready();
+    let turn = rig.ask(vec![user("one"), assistant("1"), user("two")]);
+    let id = rig.prompt_taken();
+    let data = json!({"messageId": "m", "deltaContent": "of \"agentId\" no\nbody"});
+    let delta = rig::event(&name, "assistant.message_delta", &data);
+    rig.frame(&delta.replace("\"ephemeral\":true", "\"agentId\":\"sub\""));
+    assert_eq!(rig.monitor.blocks(turn).len(), 0);
+    rig.frame(&delta);
+    rig.frame(&delta.replace("\"params\":{", "\"params\": {"));
+    rig.event(&name, "session.idle", json!({}));
+    assert_eq!(rig.text(turn), "of \"agentId\" no\nbody".repeat(2));
+    assert!(!id.is_empty());
+}

@@ -89,10 +89,7 @@ impl Run {
         }
         let data = event.data.get();
         let outcome = match &*event.kind {
-            "assistant.message_delta" => self.read(data, |run, delta: event::MessageDelta<'_>| {
-                run.begun = true;
-                run.stream.text(&delta.message_id, &delta.delta_content, &mut run.turn, &mut port.out);
-            }),
+            "assistant.message_delta" => self.read(data, |run, delta| run.delta(&delta, port)),
             "assistant.reasoning_delta" => self.read(data, |run, delta: event::ReasoningDelta<'_>| {
                 run.begun = true;
                 run.stream.thinking(&delta.reasoning_id, &delta.delta_content, &mut run.turn, &mut port.out);
@@ -128,6 +125,14 @@ impl Run {
         };
         self.unknown += u64::from(outcome.is_none());
         Outcome::Goes
+    }
+
+    /// Takes a piece of text.
+    pub(crate) fn delta(&mut self, delta: &event::MessageDelta<'_>, port: &mut Port) {
+        if matches!(self.stage, Stage::Sending | Stage::Running) {
+            self.begun = true;
+            self.stream.text(&delta.message_id, &delta.delta_content, &mut self.turn, &mut port.out);
+        }
     }
 
     /// Reads an event's data; what cannot be read is like an unknown event.

@@ -101,11 +101,12 @@ impl Turn {
                 let told = &mut self.blocks[delta.index as usize];
                 assert!(told.whole.is_none(), "no delta after the end of a block");
                 assert!(!delta.text.is_empty());
-                let fits = match (event, &told.kind) {
-                    (Event::TextDelta(_), BlockKind::Text) | (Event::ThinkingDelta(_), BlockKind::Thinking) => true,
-                    (Event::ToolArgumentsDelta(_), BlockKind::ToolCall(_)) => true,
-                    _ => false,
-                };
+                let fits = matches!(
+                    (event, &told.kind),
+                    (Event::TextDelta(_), BlockKind::Text)
+                        | (Event::ThinkingDelta(_), BlockKind::Thinking)
+                        | (Event::ToolArgumentsDelta(_), BlockKind::ToolCall(_))
+                );
                 assert!(fits);
                 told.text.push_str(&delta.text);
             }
