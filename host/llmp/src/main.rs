@@ -1,2 +1,114 @@
-//! To be written.
-fn main() {}
+//! `llmp`: LLM providers as sandboxed WebAssembly components, from a terminal.
+//!
+//! The program maps arguments, variables and files to the explicit values the library takes; the library reads none of
+//! them. Answers go to stdout, everything else to stderr.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod args;
+mod artefact_request;
+mod ask;
+mod chat;
+mod config;
+mod doctor;
+mod failure;
+mod inspect;
+mod json;
+mod line;
+mod output;
+mod printer;
+mod progress;
+mod prompt;
+mod setup;
+mod signals;
+
+use args::{Arguments, Choice, Command};
+use clap::Parser;
+use config::{Environment, Flags, Resolved};
+use failure::Failure;
+use llm_provider_host::artefact::Request;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// What surrounds the program: read once, then passed on as values.
+pub(crate) struct Surroundings {
+    pub(crate) environment: Environment,
+    pub(crate) working_dir: PathBuf,
+}
+
+impl Surroundings {
+    /// Flags, variables and files as one configuration.
+    pub(crate) fn resolve(&self, choice: &Choice) -> Result<Resolved, Failure> {
+        config::resolve(&flags(choice), &self.environment, &self.working_dir).map(|(resolved, _)| resolved)
+    }
+
+    /// Where the Copilot CLI is to come from.
+    pub(crate) fn artefact(&self, resolved: &Resolved) -> Result<Request, Failure> {
+        artefact_request::request(resolved, &self.environment, &self.working_dir)
+    }
+}
+
+/// What the command line says about who answers.
+pub(crate) fn flags(choice: &Choice) -> Flags {
+    Flags {
+        provider: choice.provider.clone(),
+        model: choice.model.clone(),
+        system: choice.system.clone(),
+        plugin: choice.plugin.clone(),
+        config: choice.config.clone(),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log_to_stderr(arguments.verbose);
+    let done = runtime().and_then(|runtime| {
+        let surroundings = surroundings()?;
+        let done = runtime.block_on(dispatch(arguments.command, &surroundings));
+        // A thread that waits for a line of input must not hold up the end.
+        runtime.shutdown_background();
+        done
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            failure.exit_code()
+        }
+    }
+}
+
+async fn dispatch(command: Command, surroundings: &Surroundings) -> Result<(), Failure> {
+    match command {
+        Command::Ask(ask) => ask::run(ask, surroundings).await,
+        Command::Chat(choice) => chat::run(choice, surroundings).await,
+        Command::Plugin(args::Plugin::Inspect { file, json }) => inspect::run(&file, json),
+        Command::Doctor(choice) => doctor::run(&flags(&choice), surroundings).await,
+    }
+}
+
+fn surroundings() -> Result<Surroundings, Failure> {
+    let working_dir = std::env::current_dir().map_err(|error| {
+        Failure::usage(format!("the working directory cannot be used: {error}"), "change to one that exists")
+    })?;
+    Ok(Surroundings { environment: Environment::from_process(), working_dir })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::usage(format!("cannot start threads: {error}"), "end some programs and try again"))
+}
+
+/// Logs go to stderr, and only when asked for.
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => "off",
+        1 => "info,llmp=debug,llm_provider_host=debug",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,81 @@
+//! Follows one turn to its end on the screen, with Ctrl-C cancelling it.
+
+use crate::failure::{Failure, FailureKind};
+use crate::printer::{Printer, Screen, Terminal};
+use crate::signals::Signals;
+use crate::{json, output};
+use llm_provider_host::wit::events::Finished;
+use llm_provider_host::{Event, FinishReason, Turn, TurnError};
+use std::io;
+
+/// How a turn is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    Json,
+}
+
+/// Shows a turn as it streams. The first signal cancels it, reaching the server; a second one gives up at once.
+pub(crate) async fn show(mut turn: Turn, form: Form, signals: &mut Signals) -> Result<Finished, Failure> {
+    let canceller = turn.canceller();
+    let (mut printer, mut screen, mut stopping) = (Printer::default(), Terminal, false);
+    loop {
+        let item = tokio::select! {
+            item = turn.next() => item,
+            _ = signals.next() => {
+                if stopping {
+                    return Err(interrupted());
+                }
+                stopping = true;
+                canceller.cancel();
+                continue;
+            }
+        };
+        let Some(item) = item else { return Err(Failure::usage("the turn ended without an answer", "try again")) };
+        let shown = match form {
+            Form::Json => output::data(&(json::line(&item) + "\n")),
+            Form::Text => item.as_ref().map_or(Ok(()), |event| printer.event(event, &mut screen)),
+        };
+        shown.map_err(unwritable)?;
+        if let Some(end) = ended(item) {
+            if form == Form::Text {
+                printer.end(&mut screen).map_err(unwritable)?;
+            }
+            return end;
+        }
+    }
+}
+
+fn ended(item: Result<Event, TurnError>) -> Option<Result<Finished, Failure>> {
+    match item {
+        Ok(Event::Finished(finished)) => {
+            if let Some(why) = cut_short(&finished.reason) {
+                Terminal.tell(&format!("warning: {why}"));
+            }
+            Some(Ok(finished))
+        }
+        Ok(_) => None,
+        Err(error) => Some(Err(error.into())),
+    }
+}
+
+/// A truncated or filtered answer must not look complete.
+fn cut_short(reason: &FinishReason) -> Option<&'static str> {
+    match reason {
+        FinishReason::Length => Some("the answer is cut off: the model reached its limit of output tokens"),
+        FinishReason::ContentFilter => Some("the provider's content filter took the answer or a part of it"),
+        FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => None,
+    }
+}
+
+fn interrupted() -> Failure {
+    Failure { kind: FailureKind::Interrupted, message: "interrupted".into(), hint: None }
+}
+
+/// A reader that has gone away (`| head`) is not worth a message.
+fn unwritable(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure { kind: FailureKind::ReaderGone, message: String::new(), hint: None },
+        _ => Failure::usage(format!("cannot write the answer: {error}"), "check where stdout goes"),
+    }
+}

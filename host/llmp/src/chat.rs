@@ -1,0 +1,127 @@
+//! `llmp chat`: turn by turn, with line editing.
+
+use crate::answer::{self, Form};
+use crate::args::Choice;
+use crate::failure::{Failure, FailureKind};
+use crate::line::{Line, Lines};
+use crate::output::{self, tell};
+use crate::setup;
+use crate::signals::Signals;
+use crate::{Surroundings, json};
+use llm_provider_host::{Session, TurnRequest, Usage};
+
+const HELP: &str = "/model [NAME]   show or change the model
+/system [TEXT]  show or change the system prompt; `/system -` takes it away
+/usage          what this conversation cost so far
+/quit           end; Ctrl-D does the same
+Ctrl-C cancels an answer that is coming. A line that ends with \\ goes on in the next.";
+
+/// A conversation until the person ends it.
+pub(crate) async fn run(choice: Choice, surroundings: &Surroundings) -> Result<(), Failure> {
+    let resolved = surroundings.resolve(&choice)?;
+    let artefact = surroundings.artefact(&resolved)?;
+    let lines = Lines::open(&resolved.data_dir.value)?;
+    let mut signals = Signals::listen()
+        .map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
+    let ready = setup::prepare(&resolved, artefact).await?;
+    tell(&format!("talking to {}; /help shows the commands", resolved.provider.value.name()));
+    let mut chat = Chat { session: ready.instance.session(), request: ready.request.clone(), usage: Vec::new() };
+    let ended = chat.talk(lines, &mut signals).await;
+    ready.instance.close().await;
+    ended
+}
+
+struct Chat {
+    session: Session,
+    request: TurnRequest,
+    usage: Vec<Usage>,
+}
+
+/// Whether the conversation goes on.
+#[derive(PartialEq, Eq)]
+enum Next {
+    Go,
+    Quit,
+}
+
+impl Chat {
+    async fn talk(&mut self, mut lines: Lines, signals: &mut Signals) -> Result<(), Failure> {
+        loop {
+            let line = match lines.next().await? {
+                Line::Text(line) => line,
+                Line::Cancelled => {
+                    tell("/quit or Ctrl-D ends the conversation");
+                    continue;
+                }
+                Line::End => return Ok(()),
+            };
+            let line = line.trim();
+            if line.is_empty() {
+                continue;
+            }
+            match line.strip_prefix('/') {
+                Some(command) if self.command(command) == Next::Quit => return Ok(()),
+                Some(_) => {}
+                None => self.ask(line, signals).await?,
+            }
+        }
+    }
+
+    /// Asks; a failure of the provider is told and the conversation goes on.
+    async fn ask(&mut self, prompt: &str, signals: &mut Signals) -> Result<(), Failure> {
+        let answered = match self.session.send(prompt, self.request.clone()).await {
+            Ok(turn) => answer::show(turn, Form::Text, signals).await,
+            Err(error) => Err(error.into()),
+        };
+        match answered {
+            Ok(finished) => self.usage.push(finished.usage),
+            Err(failure) if failure.kind == FailureKind::ReaderGone => return Err(failure),
+            Err(failure) => failure.tell(),
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: &str) -> Next {
+        let (name, argument) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
+        let argument = argument.trim();
+        match name {
+            "model" => change(&mut self.request.model, argument, "model"),
+            "system" => change(&mut self.request.system, argument, "system prompt"),
+            "usage" => self.tell_usage(),
+            "help" => tell(HELP),
+            "quit" | "exit" => return Next::Quit,
+            other => tell(&format!("there is no command /{}; /help shows those there are", output::plain(other))),
+        }
+        Next::Go
+    }
+
+    fn tell_usage(&self) {
+        let Some(mut sum) = self.usage.first().copied() else {
+            tell("nothing was answered yet");
+            return;
+        };
+        for usage in self.usage.iter().skip(1) {
+            sum.model_calls += usage.model_calls;
+            sum.input_tokens += usage.input_tokens;
+            sum.output_tokens += usage.output_tokens;
+            sum.reasoning_tokens += usage.reasoning_tokens;
+            sum.cache_read_tokens += usage.cache_read_tokens;
+            sum.cache_write_tokens += usage.cache_write_tokens;
+            sum.premium_requests += usage.premium_requests;
+        }
+        tell(&format!("{} answers: {}", self.usage.len(), json::of_usage(&sum)));
+    }
+}
+
+/// Shows a setting, changes it, or takes it away.
+fn change(setting: &mut Option<String>, argument: &str, name: &str) {
+    match argument {
+        "" => {}
+        "-" => *setting = None,
+        value => *setting = Some(value.to_owned()),
+    }
+    match setting {
+        Some(value) => tell(&format!("{name}: {}", output::plain(value))),
+        None => tell(&format!("no {name} is set")),
+    }
+}

@@ -1,0 +1,83 @@
+//! How the program fails: one line that says what and where, a hint, an exit code.
+
+use crate::output;
+use llm_provider_host::{HostError, TurnError};
+use std::process::ExitCode;
+
+/// A failure to tell the person about.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: FailureKind,
+    /// What happened and where, on one line.
+    pub(crate) message: String,
+    /// What to do.
+    pub(crate) hint: Option<String>,
+}
+
+/// Whose fault it is, as the exit code tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// The provider could not answer.
+    Provider,
+    /// Arguments or configuration are wrong, or the machine does not give what is needed.
+    Usage,
+    /// The person pressed Ctrl-C.
+    Interrupted,
+    /// Whoever read stdout has gone away: nothing to tell, nobody to tell it to.
+    ReaderGone,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Usage, message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// Says it on stderr.
+    pub(crate) fn tell(&self) {
+        if self.kind == FailureKind::ReaderGone {
+            return;
+        }
+        output::tell(&format!("error: {}", output::plain(&self.message)));
+        if let Some(hint) = &self.hint {
+            output::tell(&format!("hint: {}", output::plain(hint)));
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self.kind {
+            FailureKind::Provider => ExitCode::from(1),
+            FailureKind::Usage => ExitCode::from(2),
+            FailureKind::Interrupted => ExitCode::from(130),
+            FailureKind::ReaderGone => ExitCode::from(141), // as a process that SIGPIPE ended
+        }
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Self { kind: FailureKind::Usage, hint: error.hint(), message: error.to_string() }
+    }
+}
+
+impl From<TurnError> for Failure {
+    fn from(error: TurnError) -> Self {
+        if error.is_cancelled() {
+            return Self { kind: FailureKind::Interrupted, message: "interrupted".into(), hint: None };
+        }
+        match error {
+            TurnError::Host(error @ HostError::TurnDeadline(_)) => {
+                Self { kind: FailureKind::Provider, hint: error.hint(), message: error.to_string() }
+            }
+            TurnError::Host(error) => error.into(),
+            other => {
+                // A message may carry its own hint, as the sidecar's catalogue writes it.
+                let text = other.to_string();
+                let (message, hint) = match text.split_once("\nhint: ") {
+                    Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+                    None => (text, None),
+                };
+                Self { kind: FailureKind::Provider, message, hint }
+            }
+        }
+    }
+}

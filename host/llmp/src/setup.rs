@@ -1,0 +1,215 @@
+//! From resolved configuration to a running instance: the one place where the program's values become the library's.
+
+use crate::config::{Endpoint, EndpointKind, From as Given, HeaderValue, Provider, Resolved, WireApi};
+use crate::failure::Failure;
+use crate::progress;
+use llm_provider_host::artefact::Request;
+use llm_provider_host::{
+    CopilotCli, Destination, Host, HostConfig, Instance, Plugin, Policy, Secret, SecretGrant, TurnRequest,
+};
+use llmp_model_server::{ModelServer, Script};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::Path;
+
+/// The sidecar every provider of this program goes through.
+const SIDECAR: &str = "copilot-cli";
+/// The variable in which the CLI is told to look for its GitHub token.
+const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
+
+/// Everything a command needs to ask.
+pub(crate) struct Ready {
+    pub(crate) instance: Instance,
+    pub(crate) request: TurnRequest,
+    /// The built-in demo model, while it is needed.
+    _demo: Option<ModelServer>,
+}
+
+/// Makes the host, loads the plugin and grants it what the configuration says. Starts no sidecar.
+pub(crate) async fn prepare(resolved: &Resolved, artefact: Request) -> Result<Ready, Failure> {
+    let host = host(resolved)?;
+    let plugin = load(&host, resolved.plugin.as_deref()).await?;
+    let demo = match &resolved.provider.value {
+        Provider::Demo => Some(start_demo().await?),
+        Provider::Github { .. } | Provider::Endpoint(_) => None,
+    };
+    let (auth, secrets) = auth(&resolved.provider.value, demo.as_ref());
+    let mut policy = Policy::new(resolved.data_dir.value.join("tenants/default"));
+    policy.seed = RandomState::new().build_hasher().finish();
+    for capability in [llm_provider_host::Capability::Tools, llm_provider_host::Capability::Wasi] {
+        policy = policy.allow(capability);
+    }
+    for (name, grant) in secrets {
+        policy = policy.secret(name, grant);
+    }
+    let mut sidecar = CopilotCli::new(artefact);
+    sidecar.network = resolved.sidecar.network.clone();
+    sidecar.variables = resolved.sidecar.variables.clone();
+    sidecar.unpack_dir = Some(resolved.cache_dir.value.join("copilot-cli-unpacked"));
+    sidecar.on_progress = progress::on_stderr();
+    let instance = host.tenant(policy.sidecar(sidecar)).instance(&plugin, config(resolved, auth))?;
+    Ok(Ready { instance, request: request(resolved), _demo: demo })
+}
+
+/// The engine, with its cache. A cache that cannot be written costs a second, not the answer.
+pub(crate) fn host(resolved: &Resolved) -> Result<Host, Failure> {
+    let cache_dir = resolved.cache_dir.value.join("compiled");
+    let with = HostConfig { cache_dir: Some(cache_dir), ..HostConfig::default() };
+    match Host::new(with) {
+        Ok(host) => Ok(host),
+        Err(error) => {
+            crate::output::tell(&format!("warning: plugins are compiled each time: {error}"));
+            Ok(Host::new(HostConfig::default())?)
+        }
+    }
+}
+
+async fn load(host: &Host, file: Option<&Path>) -> Result<Plugin, Failure> {
+    let Some(path) = file else {
+        return Ok(host.load(llm_provider_bundle::COPILOT, "the embedded plugin `copilot`").await?);
+    };
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::usage(format!("cannot read the plugin {}: {error}", path.display()), "give the path of a .wasm file")
+    })?;
+    Ok(host.load(bytes, &path.display().to_string()).await?)
+}
+
+async fn start_demo() -> Result<ModelServer, Failure> {
+    ModelServer::start(Script::demo()).await.map_err(|error| {
+        Failure::usage(format!("cannot start the built-in demo model: {error}"), "allow connections on loopback")
+    })
+}
+
+fn request(resolved: &Resolved) -> TurnRequest {
+    let mut request = TurnRequest::new(Vec::new());
+    request.model = resolved.model.as_ref().map(|model| model.value.clone());
+    request.system.clone_from(&resolved.system);
+    request.deadline = resolved.deadline;
+    request.activity_timeout = resolved.activity_timeout;
+    request
+}
+
+/// The plugin's configuration.
+fn config(resolved: &Resolved, auth: Value) -> String {
+    let mut config = json!({ "auth": auth });
+    if let (Provider::Demo, Some(fields)) = (&resolved.provider.value, config.as_object_mut()) {
+        fields.insert("model".into(), "demo".into());
+    }
+    config.to_string()
+}
+
+type Grants = BTreeMap<String, SecretGrant>;
+
+/// How the plugin authenticates, and the secrets it names in doing so, each bound to its one destination.
+fn auth(provider: &Provider, demo: Option<&ModelServer>) -> (Value, Grants) {
+    match provider {
+        Provider::Github { token } => github(token),
+        Provider::Endpoint(endpoint) => byok(endpoint),
+        Provider::Demo => {
+            let url = demo.map(ModelServer::openai_base_url).unwrap_or_default();
+            (json!({ "type": "byok", "provider": "openai", "base-url": url }), Grants::new())
+        }
+    }
+}
+
+fn github(token: &Given<Secret>) -> (Value, Grants) {
+    let to = Destination::SidecarVariable { sidecar: SIDECAR.into(), variable: TOKEN_VARIABLE.into() };
+    let grant = SecretGrant { value: token.value.clone(), destinations: vec![to] };
+    (json!({ "type": "github", "token": "github-token" }), Grants::from([("github-token".into(), grant)]))
+}
+
+fn byok(endpoint: &Endpoint) -> (Value, Grants) {
+    let mut grants = Grants::new();
+    let mut grant = |name: &str, value: &Secret| {
+        let destinations = vec![Destination::SidecarInput { sidecar: SIDECAR.into() }];
+        grants.insert(name.to_owned(), SecretGrant { value: value.clone(), destinations });
+        json!({ "secret": name })
+    };
+    let mut fields = Map::new();
+    fields.insert("type".into(), "byok".into());
+    fields.insert("provider".into(), kind_name(endpoint.kind.value).into());
+    fields.insert("base-url".into(), endpoint.base_url.value.clone().into());
+    if let Some(key) = &endpoint.api_key {
+        fields.insert("api-key".into(), grant("api-key", &key.value));
+    }
+    let headers: Map<String, Value> = endpoint
+        .headers
+        .iter()
+        .map(|(name, value)| match value {
+            HeaderValue::Plain(text) => (name.clone(), text.clone().into()),
+            HeaderValue::Secret(secret) => (name.clone(), grant(&format!("header:{name}"), secret)),
+        })
+        .collect();
+    if !headers.is_empty() {
+        fields.insert("headers".into(), headers.into());
+    }
+    let optional = [
+        ("wire-api", endpoint.wire_api.map(|wire| wire_name(wire).into())),
+        ("api-version", endpoint.api_version.clone().map(Value::from)),
+        ("max-prompt-tokens", endpoint.max_prompt_tokens.map(Value::from)),
+        ("max-output-tokens", endpoint.max_output_tokens.map(Value::from)),
+    ];
+    fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    (fields.into(), grants)
+}
+
+fn kind_name(kind: EndpointKind) -> &'static str {
+    match kind {
+        EndpointKind::OpenAi => "openai",
+        EndpointKind::Azure => "azure",
+        EndpointKind::Anthropic => "anthropic",
+    }
+}
+
+fn wire_name(wire: WireApi) -> &'static str {
+    match wire {
+        WireApi::Completions => "completions",
+        WireApi::Responses => "responses",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given<T>(value: T) -> Given<T> {
+        Given { value, from: "test".into() }
+    }
+
+    #[test]
+    fn b08_a_github_token_goes_only_into_the_sidecars_environment() {
+        let (auth, grants) = auth(&Provider::Github { token: given(Secret::new("gho_x")) }, None);
+        assert_eq!(auth, json!({ "type": "github", "token": "github-token" }));
+        let to = Destination::SidecarVariable { sidecar: SIDECAR.into(), variable: TOKEN_VARIABLE.into() };
+        assert_eq!(grants["github-token"].destinations, [to]);
+        assert_eq!(grants.len(), 1);
+    }
+
+    #[test]
+    fn an_endpoints_key_goes_only_into_the_sidecars_input() {
+        let endpoint = Endpoint {
+            name: "x".into(),
+            kind: given(EndpointKind::Anthropic),
+            base_url: given("http://127.0.0.1:1".into()),
+            wire_api: Some(WireApi::Responses),
+            api_version: None,
+            headers: BTreeMap::from([
+                ("a".into(), HeaderValue::Plain("b".into())),
+                ("c".into(), HeaderValue::Secret(Secret::new("d"))),
+            ]),
+            api_key: Some(given(Secret::new("k"))),
+            max_prompt_tokens: None,
+            max_output_tokens: Some(5),
+        };
+        let (auth, grants) = byok(&endpoint);
+        let expected = json!({
+            "type": "byok", "provider": "anthropic", "base-url": "http://127.0.0.1:1", "wire-api": "responses",
+            "api-key": { "secret": "api-key" }, "headers": { "a": "b", "c": { "secret": "header:c" } },
+            "max-output-tokens": 5,
+        });
+        assert_eq!(auth, expected);
+        let input = [Destination::SidecarInput { sidecar: SIDECAR.into() }];
+        assert!(grants.len() == 2 && grants.values().all(|grant| grant.destinations == input));
+    }
+}
