@@ -1,0 +1,83 @@
+//! Configuration: `llmp.toml`, variables and flags, mapped to explicit values with their origins.
+//!
+//! Flags go before variables, variables before the file, the file before defaults. An empty variable counts as absent.
+//! No secret's value stands in the file, in an error or in the report: only names of variables and files do.
+
+mod directories;
+mod document;
+mod duration;
+mod endpoint;
+mod environment;
+mod file;
+mod github;
+mod infer;
+mod location;
+mod model;
+mod nearest;
+mod network;
+mod printable;
+mod provider;
+mod report;
+mod resolved;
+mod secrets;
+mod sidecar;
+mod tables;
+
+pub(crate) use environment::Environment;
+pub(crate) use printable::{deceives, printable};
+pub(crate) use report::{ConfigFile, Report};
+pub(crate) use resolved::*;
+
+use crate::failure::Failure;
+use std::path::{Path, PathBuf};
+
+/// What the command line says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flags {
+    pub(crate) provider: Option<String>,
+    pub(crate) model: Option<String>,
+    pub(crate) system: Option<String>,
+    pub(crate) plugin: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Decides every setting, and says which name decided it.
+///
+/// # Errors
+/// A [`Failure`] that names the flag, variable, or file and key that is wrong, with a hint what to do.
+pub(crate) fn resolve(flags: &Flags, env: &Environment, working_dir: &Path) -> Result<(Resolved, Report), Failure> {
+    let mut report = Report::default();
+    let file = location::load(flags.config.as_deref(), env, working_dir, &mut report)?;
+    let (provider, model) = provider::resolve(flags, &file, env, &mut report)?;
+    let plugin = report.choose("plugin", [path_flag(flags.plugin.as_deref(), working_dir), file.plugin]);
+    let system = report.choose("system", [flag(flags.system.as_deref(), "--system"), file.system]);
+    let cache = directories::directory(&directories::CACHE, file.cache_dir, env, working_dir, &mut report)?;
+    let data = directories::directory(&directories::DATA, file.data_dir, env, working_dir, &mut report)?;
+    let network = network::resolve(&file.network, env, &provider.value, working_dir, &mut report)?;
+    let resolved = Resolved {
+        provider,
+        model,
+        system: system.map(|given| given.value),
+        plugin: plugin.map(|given| given.value),
+        sidecar: sidecar::resolve(file.sidecar, network, env, working_dir, &mut report)?,
+        cache_dir: cache,
+        data_dir: data,
+        activity_timeout: report.choose("activity-timeout", [file.activity_timeout]).map(|given| given.value),
+        deadline: report.choose("deadline", [file.deadline]).map(|given| given.value),
+    };
+    Ok((resolved, report))
+}
+
+fn flag(value: Option<&str>, name: &str) -> Option<From<String>> {
+    value.filter(|value| !value.is_empty()).map(|value| From { value: value.to_owned(), from: name.to_owned() })
+}
+
+fn path_flag(value: Option<&Path>, working_dir: &Path) -> Option<From<PathBuf>> {
+    value.map(|path| From { value: working_dir.join(path), from: "--plugin".to_owned() })
+}
+
+#[cfg(test)]
+pub(crate) use tests::scratch;
+
+#[cfg(test)]
+mod tests;

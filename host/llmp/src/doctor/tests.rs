@@ -1,0 +1,205 @@
+//! The whole report, with paths, sizes and versions made equal on every machine.
+
+use super::*;
+use crate::config::Environment;
+use crate::config::scratch::Scratch;
+use std::path::Path;
+
+/// A machine with a home, a working directory, and an npm registry named by a variable.
+async fn report(scratch: &Scratch, variables: &[(&str, &str)]) -> (String, usize) {
+    let home = scratch.path("home").display().to_string();
+    let mut all = vec![("HOME".to_owned(), home)];
+    all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    let surroundings = Surroundings { environment: Environment::of(all), working_dir: scratch.path("work") };
+    let page = examine(&Flags::default(), &surroundings).await;
+    (normalised(page.text(), scratch.root()), page.errors())
+}
+
+fn normalised(text: &str, root: &Path) -> String {
+    let inspection = llm_provider_host::inspect(llm_provider_bundle::COPILOT, "x", &Default::default()).unwrap();
+    let platform = llm_provider_host::artefact::Platform::current().unwrap();
+    text.replace(&root.display().to_string(), "[TMP]")
+        .replace(&page::size(inspection.size as u64), "[SIZE]")
+        .replace(&format!("llmp {}", env!("CARGO_PKG_VERSION")), "llmp [VERSION]")
+        .replace(&format!("copilot {}", inspection.description.version), "copilot [VERSION]")
+        .replace(&llm_provider_host::artefact::COPILOT_CLI.default_version.to_string(), "[DEFAULT]")
+        .replace(platform.name(), "[PLATFORM]")
+}
+
+const REGISTRY: (&str, &str) = ("npm_config_registry", "http://me:hunter2@registry.example/npm/");
+
+const PLUGIN_AND_MACHINE: &str = "
+plugin
+  name: copilot [VERSION] (embedded)
+  size: [SIZE]
+  imports: sidecar, tools, timers, events, log
+
+machine
+  platform: [PLATFORM]
+  sandbox: ready
+  sidecars: process groups, ended with their owner
+";
+
+#[tokio::test]
+async fn with_nothing_configured() {
+    let (text, errors) = report(&Scratch::new(), &[REGISTRY]).await;
+    let expected = format!(
+        "llmp [VERSION]
+
+provider
+  name: demo (chosen by nothing else is configured)
+  model: the provider's own choice
+
+configuration
+  file: none
+
+sidecar
+  program: copilot-cli
+  version: [DEFAULT]
+  found: not yet; it is fetched on the first question
+  source: the npm registry http://registry.example/npm/ (the variable npm_config_registry)
+  otherwise: https://github.com/github/copilot-cli/releases/download/v
+
+directories
+  cache: [TMP]/home/.cache/llmp (default), not there yet, can be made
+  data: [TMP]/home/.local/share/llmp (default), not there yet, can be made
+  compiled plugins: none yet
+{PLUGIN_AND_MACHINE}
+note: answers come from the demo model inside this program; set COPILOT_GITHUB_TOKEN, or name a provider in llmp.toml, \
+         for a real one
+
+ready to answer
+"
+    );
+    assert_eq!(text, expected);
+    assert_eq!(errors, 0);
+}
+
+#[tokio::test]
+async fn with_an_endpoint_and_much_overridden() {
+    let scratch = Scratch::new();
+    let program = scratch.write("opt/copilot", "#!/bin/sh\necho 'GitHub Copilot CLI 1.0.77.'\n");
+    executable(&program);
+    scratch.write("cache/compiled/x", vec![0; 5 << 10]);
+    std::fs::create_dir_all(scratch.path("data")).unwrap();
+    scratch.write(
+        "work/llmp.toml",
+        "model = \"general\"\ncache-dir = \"../cache\"\ndata-dir = \"../data\"\n[providers.local]\n\
+         base-url = \"https://h.example/v1\"\nkey-env = \"KEY\"\n[sidecar]\npath = \"x\"\n",
+    );
+    let path = program.display().to_string();
+    let variables = [
+        ("KEY", "hunter2"),
+        ("GITHUB_TOKEN", "gho_hunter2"),
+        ("LLMP_MODEL", "small"),
+        ("COPILOT_CLI_PATH", &path),
+        ("COPILOT_PROVIDER_TYPE", "azure"),
+    ];
+    let (text, errors) = report(&scratch, &variables).await;
+    let expected = format!(
+        "llmp [VERSION]
+
+provider
+  name: local (chosen by the only provider of the configuration file)
+  address: https://h.example/v1 (llmp.toml: providers.local.base-url)
+  type: openai (inferred from llmp.toml: providers.local.base-url)
+  key: in KEY
+  model: small (LLMP_MODEL)
+
+configuration
+  file: [TMP]/work/llmp.toml (in the working directory)
+  GitHub token: GITHUB_TOKEN
+  model: LLMP_MODEL (goes before llmp.toml: model)
+  key of the endpoint: llmp.toml: providers.local.key-env
+  cache-dir: llmp.toml: cache-dir
+  data-dir: llmp.toml: data-dir
+  sidecar.path: COPILOT_CLI_PATH (goes before llmp.toml: sidecar.path)
+
+sidecar
+  program: copilot-cli
+  version: 1.0.77
+  found: [TMP]/opt/copilot (COPILOT_CLI_PATH)
+
+directories
+  cache: [TMP]/work/../cache (llmp.toml: cache-dir), writable, 5 KiB
+  data: [TMP]/work/../data (llmp.toml: data-dir), writable, 0 bytes
+  compiled plugins: 5 KiB
+{PLUGIN_AND_MACHINE}
+note: the type openai was inferred from the address in llmp.toml: providers.local.base-url
+warning: COPILOT_PROVIDER_TYPE is set without an address of the endpoint, and is not used
+hint: set GITHUB_COPILOT_PROVIDER_URL or COPILOT_PROVIDER_BASE_URL too, or unset COPILOT_PROVIDER_TYPE
+
+ready to answer
+"
+    );
+    assert_eq!(text, expected);
+    assert_eq!(errors, 0);
+}
+
+#[tokio::test]
+async fn with_a_broken_configuration_the_rest_is_still_looked_at() {
+    let scratch = Scratch::new();
+    scratch.write("work/llmp.toml", "modle = \"x\"\n");
+    let (text, errors) = report(&scratch, &[]).await;
+    let expected = format!(
+        "llmp [VERSION]
+{PLUGIN_AND_MACHINE}
+error: llmp.toml: unknown key `modle` (line 1)
+hint: did you mean `model`?
+"
+    );
+    assert_eq!((text, errors), (expected, 1));
+}
+
+#[tokio::test]
+async fn what_keeps_it_from_answering_is_an_error_with_a_hint() {
+    let scratch = Scratch::new();
+    scratch.write("work/llmp.toml", "[sidecar]\noffline = true\n");
+    let file = scratch.write("work/file", "").display().to_string();
+    let variables = [("LLMP_CACHE_DIR", file.as_str()), ("LLMP_DATA_DIR", "file/below")];
+    let (text, errors) = report(&scratch, &variables).await;
+    assert_eq!(errors, 3, "{text}");
+    for line in [
+        "error: the cache directory [TMP]/work/file cannot be written: ",
+        "error: the data directory [TMP]/work/file/below cannot be written: ",
+        "hint: make it writable, or set LLMP_CACHE_DIR to another directory",
+        "hint: make it writable, or set LLMP_DATA_DIR to another directory",
+        "error: ",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("ready to answer"), "{text}");
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_none_is_an_error() {
+    let scratch = Scratch::new();
+    scratch.write("work/llmp.toml", "plugin = \"alien.wasm\"\n");
+    scratch.write("work/alien.wasm", "\x7fELF");
+    let (text, errors) = report(&scratch, &[REGISTRY]).await;
+    assert!(text.contains("error: [TMP]/work/alien.wasm: it is not WebAssembly\nhint: give a component"), "{text}");
+    assert_eq!(errors, 1, "{text}");
+}
+
+#[tokio::test]
+async fn no_secret_is_shown() {
+    let variables = [
+        REGISTRY,
+        ("COPILOT_GITHUB_TOKEN", "gho_hunter2"),
+        ("HTTPS_PROXY", "http://me:hunter2@p.example:1"),
+        ("GITHUB_COPILOT_CLI_URL", "https://me:hunter2@m.example/x.tgz"),
+    ];
+    let (text, errors) = report(&Scratch::new(), &variables).await;
+    assert!(
+        text.contains("token: in COPILOT_GITHUB_TOKEN")
+            && text.contains("source: the address in GITHUB_COPILOT_CLI_URL")
+    );
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(errors, 0, "{text}");
+}
+
+#[cfg(unix)]
+fn executable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
