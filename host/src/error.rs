@@ -129,6 +129,16 @@ impl TurnError {
         }
     }
 
+    /// What to do about it, where there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Provider(error) => error.hint.clone(),
+            Self::Host(error) => error.hint(),
+            Self::Fault(_) => None,
+        }
+    }
+
     /// True when the turn ended because its owner cancelled it.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

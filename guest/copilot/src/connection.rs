@@ -117,7 +117,8 @@ impl Copilot {
     /// The process could not be started.
     pub(crate) fn sidecar_failed(&mut self, fault: &SidecarFault) {
         if self.link.id() == Some(fault.id) {
-            self.lose_sidecar(&Failure::of(Fault::SidecarStart, fault.message.clone()));
+            let failure = Failure::of(Fault::SidecarStart, fault.message.clone());
+            self.lose_sidecar(&failure.with_hint(fault.hint.clone()));
         }
     }
 

@@ -28,6 +28,7 @@ pub(crate) struct Failure {
     pub(crate) request_id: Option<String>,
     pub(crate) retry_after: Option<Milliseconds>,
     pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 impl Failure {
@@ -41,7 +42,14 @@ impl Failure {
             request_id: None,
             retry_after: None,
             message: message.into(),
+            hint: None,
         }
+    }
+
+    /// With what to do about it.
+    pub(crate) fn with_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
     }
 
     /// A failed try that no repetition can help.
@@ -55,6 +63,7 @@ impl Failure {
             request_id: None,
             retry_after: None,
             message: format!("the model's endpoint refused the request{status}: {}", attempt.message),
+            hint: None,
         }
     }
 
@@ -66,7 +75,7 @@ impl Failure {
     /// The error for the owner of the turn.
     pub(crate) fn error(&self) -> Error {
         let error = classify::error(&self.facts(), one_line(&self.message));
-        Error { provider_request_id: self.request_id.clone(), ..error }
+        Error { provider_request_id: self.request_id.clone(), hint: self.hint.clone(), ..error }
     }
 
     fn facts(&self) -> Facts<'_> {

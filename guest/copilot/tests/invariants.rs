@@ -130,7 +130,7 @@ impl World {
             Op::Failed if self.starting => {
                 self.starting = false;
                 let id = rig.sidecar.take().unwrap();
-                rig.give(Input::SidecarFailed(SidecarFault { id, message: "no such file".into() }));
+                rig.give(Input::SidecarFailed(SidecarFault { id, message: "no such file".into(), hint: None }));
             }
             Op::Exited if rig.sidecar.is_some() && !self.starting => {
                 let id = rig.sidecar.take().unwrap();

@@ -64,20 +64,11 @@ impl From<TurnError> for Failure {
         if error.is_cancelled() {
             return Self { kind: FailureKind::Interrupted, message: "interrupted".into(), hint: None };
         }
-        match error {
-            TurnError::Host(error @ HostError::TurnDeadline(_)) => {
-                Self { kind: FailureKind::Provider, hint: error.hint(), message: error.to_string() }
-            }
-            TurnError::Host(error) => error.into(),
-            other => {
-                // A message may carry its own hint, as the sidecar's catalogue writes it.
-                let text = other.to_string();
-                let (message, hint) = match text.split_once("\nhint: ") {
-                    Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
-                    None => (text, None),
-                };
-                Self { kind: FailureKind::Provider, message, hint }
-            }
-        }
+        let kind = match &error {
+            TurnError::Host(HostError::TurnDeadline(_)) => FailureKind::Provider,
+            TurnError::Host(_) => FailureKind::Usage,
+            _ => FailureKind::Provider,
+        };
+        Self { kind, message: error.to_string(), hint: error.hint() }
     }
 }

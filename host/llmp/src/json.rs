@@ -103,6 +103,7 @@ fn of_provider_error(error: &ProviderError) -> Value {
         "source": "provider",
         "kind": error_kind(error.kind),
         "message": error.message,
+        "hint": error.hint,
         "scope": error_scope(error.scope),
         "http-status": error.http_status,
         "provider-code": error.provider_code,

@@ -32,7 +32,7 @@ fn text(messages: &[Message]) -> String {
     format!(
         "I am the built-in demo model of llmp: no real model is configured, so nothing you write leaves this machine. \
          {said}\nThis is turn {turn} of our conversation.\n\
-         To talk to a real model, set GITHUB_TOKEN (for GitHub Copilot), or set OPENAI_API_KEY, \
+         To talk to a real model, set GITHUB_TOKEN (for GitHub Copilot), or set COPILOT_PROVIDER_BASE_URL (for an endpoint of your own), \
          or add a [providers] section to llmp.toml."
     )
 }
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn it_says_what_it_is_and_how_to_get_a_real_one() {
         let text = text(&chat(&["<current_datetime>now</current_datetime>\n\nhello there"]));
-        for part in ["built-in demo model", "\"hello there\"", "turn 1", "GITHUB_TOKEN", "OPENAI_API_KEY", "llmp.toml"]
+        for part in ["built-in demo model", "\"hello there\"", "turn 1", "GITHUB_TOKEN", "COPILOT_PROVIDER_BASE_URL", "llmp.toml"]
         {
             assert!(text.contains(part), "{part} is missing in {text}");
         }

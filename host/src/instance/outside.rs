@@ -9,7 +9,7 @@ use crate::bindings::llm::provider::sidecar::{SidecarId, Spec, StopMode};
 use crate::limits::Limits;
 use crate::scrub::Scrubber;
 use crate::secret::Destination;
-use crate::sidecar::{Order, Run, RunContext, SidecarProgram};
+use crate::sidecar::{Order, Run, RunContext, SidecarProgram, SidecarUnavailable};
 use crate::tenant::Tenant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,23 +51,31 @@ impl Outside {
                 self.sidecars.insert(id, (spec.name.clone(), Run::start(context)));
                 None
             }
-            Err(message) => Some(Input::SidecarFailed(SidecarFault { id, message })),
+            Err(SidecarUnavailable { message, hint }) => {
+                Some(Input::SidecarFailed(SidecarFault { id, message, hint }))
+            }
         }
     }
 
-    fn run_context(&self, id: SidecarId, spec: &Spec) -> Result<RunContext, String> {
+    fn run_context(&self, id: SidecarId, spec: &Spec) -> Result<RunContext, SidecarUnavailable> {
+        let refused =
+            |message: String, hint: Option<&str>| SidecarUnavailable { message, hint: hint.map(str::to_owned) };
         let limits = self.limits();
         if self.sidecars.len() >= limits.sidecars {
-            return Err(format!("{} sidecars run already\nhint: raise `Limits::sidecars`", limits.sidecars));
+            let message = format!("{} sidecars run already", limits.sidecars);
+            return Err(refused(message, Some("raise `Limits::sidecars`")));
         }
         let program = self.granted(&spec.name)?;
         let mut secret_variables = Vec::new();
         for wanted in &spec.secrets {
             if !program.secret_variables().contains(&wanted.name.as_str()) {
-                return Err(format!("the variable {} of {} may not carry a secret", wanted.name, spec.name));
+                let message = format!("the variable {} of {} may not carry a secret", wanted.name, spec.name);
+                return Err(refused(message, None));
             }
             let to = Destination::SidecarVariable { sidecar: spec.name.clone(), variable: wanted.name.clone() };
-            secret_variables.push((wanted.name.clone(), self.tenant.0.secrets.resolve(&wanted.secret, &to)?));
+            let value = self.tenant.0.secrets.resolve(&wanted.secret, &to);
+            let hint = Some("bind the secret to this destination in the policy");
+            secret_variables.push((wanted.name.clone(), value.map_err(|message| refused(message, hint))?));
         }
         Ok(RunContext {
             id,
@@ -80,9 +88,12 @@ impl Outside {
         })
     }
 
-    fn granted(&self, name: &str) -> Result<Arc<dyn SidecarProgram>, String> {
+    fn granted(&self, name: &str) -> Result<Arc<dyn SidecarProgram>, SidecarUnavailable> {
         let found = self.tenant.0.policy.sidecars.iter().find(|program| program.name() == name);
-        found.cloned().ok_or_else(|| format!("the policy grants no sidecar `{name}`\nhint: add it to the policy"))
+        found.cloned().ok_or_else(|| SidecarUnavailable {
+            message: format!("the policy grants no sidecar `{name}`"),
+            hint: Some("add it to the tenant's policy".into()),
+        })
     }
 
     /// Writes to a sidecar. One that lets its input pile up is killed; the plugin learns it by its exit.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 /// A sidecar that cannot be started now.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}{}", .hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default())]
+#[error("{message}")]
 pub struct SidecarUnavailable {
     /// What happened and where, in one line.
     pub message: String,

@@ -1,6 +1,6 @@
 //! One run of a sidecar: a task that starts the process, pumps its pipes and tells how it ended.
 
-use super::program::SidecarProgram;
+use super::program::{SidecarProgram, SidecarUnavailable};
 use crate::bindings::exports::llm::provider::provider::{
     Input, SidecarBytes, SidecarEnd, SidecarFault, SidecarStart,
 };
@@ -84,25 +84,26 @@ async fn live(context: RunContext, orders: mpsc::Receiver<Order>, pending: Arc<A
             }
             Input::SidecarExited(SidecarEnd { id, exit: pump(context, running, orders, pending).await })
         }
-        Err(message) => Input::SidecarFailed(SidecarFault { id, message }),
+        Err(SidecarUnavailable { message, hint }) => Input::SidecarFailed(SidecarFault { id, message, hint }),
     };
     drop(inputs.send(last).await);
 }
 
-async fn start(context: &RunContext) -> Result<(Running, Started), String> {
+async fn start(context: &RunContext) -> Result<(Running, Started), SidecarUnavailable> {
     let names: Vec<String> = context.secret_variables.iter().map(|(name, _)| name.clone()).collect();
     let launch = context
         .program
         .prepare(&context.tenant_directory, &names)
         .await
-        .map_err(|error| context.scrubber.text(&error.to_string()))?;
+        .map_err(|error| SidecarUnavailable { message: context.scrubber.text(&error.message), hint: error.hint })?;
     let mut spec = launch.spec.env(MARK, unique()).mark(MARK);
     spec.stderr_ring = context.limits.stderr_bytes;
     for (name, value) in &context.secret_variables {
         spec = spec.env(name, value.as_str());
     }
     tracing::debug!(sidecar = context.program.name(), version = launch.version, ?spec, "starting a sidecar");
-    let running = Child::spawn(spec).await.map_err(|error| one_line(error))?;
+    let failed = |error| SidecarUnavailable { message: one_line(error), hint: None };
+    let running = Child::spawn(spec).await.map_err(failed)?;
     let working_directory = launch.working_directory.display().to_string();
     Ok((running, Started { version: launch.version, working_directory }))
 }

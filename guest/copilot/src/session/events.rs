@@ -284,6 +284,7 @@ impl Run {
             request_id: error.provider_call_id.as_ref().map(|id| id.0.to_string()),
             retry_after: None,
             message: error.message.to_string(),
+            hint: None,
         };
         let at = port.now.saturating_add(AFTER_FAILURE);
         port.arm(at);

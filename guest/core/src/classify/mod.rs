@@ -116,6 +116,7 @@ pub fn error(facts: &Facts<'_>, message: String) -> Error {
     Error {
         kind,
         message,
+        hint: None,
         scope,
         http_status: facts.status,
         provider_code: facts.code.map(str::to_owned),
