@@ -417,3 +417,30 @@ fn a_sub_agents_text_is_not_the_answer() {
     assert_eq!(rig.text(turn), "of \"agentId\" no\nbody".repeat(2));
     assert!(!id.is_empty());
 }
+
+#[test]
+fn a_retry_voids_the_failed_call_at_once_and_keeps_what_came_before() {
+    let mut rig = Rig::new(BYOK);
+    rig.ask(vec![user("one")]);
+    rig.connect();
+    let (name, _) = rig.open();
+    let delta = |id: &str, text: &str| json!({"messageId": id, "deltaContent": text});
+    rig.event(&name, "assistant.turn_start", json!({}));
+    rig.event(&name, "assistant.message_delta", delta("a", "kept "));
+    rig.event(&name, "assistant.usage", json!({"finishReason": "length"}));
+    rig.event(&name, "assistant.message_delta", delta("b", "void"));
+    rig.event(&name, "assistant.turn_retry", json!({"reason": "streaming_error"}));
+    let told = |rig: &Rig| -> Vec<String> {
+        let last = rig.events(1).into_iter().rev().take_while(|event| !matches!(event, Event::AttemptStarted(_)));
+        let text = |event| if let Event::TextDelta(delta) = event { Some(delta.text) } else { None };
+        let mut told: Vec<String> = last.filter_map(text).collect();
+        told.reverse();
+        told
+    };
+    assert_eq!(told(&rig), ["kept "], "before anything new comes");
+    rig.event(&name, "assistant.message_delta", delta("c", "new"));
+    rig.event(&name, "assistant.message", json!({"messageId": "c", "content": "new"}));
+    rig.event(&name, "assistant.message", json!({"messageId": "c", "content": "something else"}));
+    rig.event(&name, "session.idle", json!({}));
+    assert_eq!((told(&rig), rig.text(1)), (vec!["kept ".to_owned(), "new".to_owned()], "kept new".to_owned()));
+}
