@@ -1,4 +1,7 @@
 //! The harness of the integration tests: a real or a fake Copilot CLI, a scriptable model server, and the host between.
 
-pub mod rig;
+pub mod fake_cli;
+pub mod fake_sidecar;
+pub mod plugins;
 pub mod real_cli;
+pub mod rig;

@@ -1,0 +1,21 @@
+//! Builds the test plugins.
+
+use llm_provider_build::{Guest, Target, build_from_script, rerun_if_changed};
+use std::path::Path;
+
+fn main() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    rerun_if_changed(&workspace, &["wit", "guest/bindings", "guest/core", "tests/plugins", "Cargo.lock"]);
+    let naughty = Guest {
+        package: "llmp-test-naughty",
+        target: Target::Unknown,
+        description: &workspace.join("tests/plugins/naughty/plugin.json"),
+    };
+    build_from_script(&workspace, &naughty, "naughty.wasm");
+    let echo = Guest {
+        package: "llmp-test-echo-wasip2",
+        target: Target::Wasip2,
+        description: &workspace.join("tests/plugins/echo-wasip2/plugin.json"),
+    };
+    build_from_script(&workspace, &echo, "echo-wasip2.wasm");
+}
