@@ -66,7 +66,7 @@ fn egress(network: &Network) -> Result<Egress, Failure> {
         Some(path) => {
             let wrong = |problem: String| {
                 let message = format!("the certificates in {} cannot be used: {problem}", path.display());
-                Failure::usage(message, "name a file of PEM certificates in [network] ca-bundle")
+                Failure::usage(message, "name a file of PEM certificates in NODE_EXTRA_CA_CERTS or [network] ca-bundle")
             };
             let pem = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
             Roots::with_extra(&pem).map_err(wrong)?
@@ -141,3 +141,6 @@ fn last_line(stderr: &str) -> String {
     let line = stderr.lines().rev().find(|line| !line.trim().is_empty());
     line.map(|line| format!(": {}", crate::config::printable(line.trim()))).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,3 +125,67 @@ impl Page {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use llm_provider_host::SecretWanted;
+
+    fn copilot() -> Inspection {
+        inspect(llm_provider_bundle::COPILOT, "x", &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn the_page_says_everything_beside_the_hosts_limits() {
+        let mut inspection = copilot();
+        inspection.description.version = "1.2.3".into();
+        inspection.size = 12_345;
+        (inspection.initial_memory, inspection.maximum_memory) = (1_114_112, None);
+        inspection.description.origins = vec!["https://api.example".into()];
+        let page = as_text(&inspection, &Limits::default());
+        let beginning = "copilot 1.2.3: GitHub Copilot, or an endpoint of one's own, through the official Copilot CLI\n\
+            size: 12345 bytes (at most 16777216)\n\
+            memory: starts with 1088 KiB, declares no maximum (the host allows 256 MiB)\n\
+            dialects:\n  copilot-cli/3\n\
+            models: none\n\
+            may ask the host to:\n  sidecar: starts the helper processes the policy grants\n";
+        assert!(page.starts_with(beginning), "{page}");
+        for part in [
+            "wants the secrets:\n  github-token: The GitHub token, in the sidecar's environment only\n",
+            "wants the sidecars:\n  copilot-cli\n",
+            "wants the origins:\n  https://api.example\n",
+            "imports:\n",
+            "  llm:provider/sidecar@0.1.",
+        ] {
+            assert!(page.contains(part), "{part}\n{page}");
+        }
+    }
+
+    #[test]
+    fn what_a_plugin_says_cannot_command_the_terminal() {
+        let evil = "\u{1b}]0;x\u{7}\n\u{202e}\u{9b}2J";
+        let mut inspection = copilot();
+        let said = &mut inspection.description;
+        said.summary = evil.into();
+        for list in [&mut said.dialects, &mut said.models, &mut said.sidecars, &mut said.origins] {
+            *list = vec![evil.into()];
+        }
+        said.secrets = vec![SecretWanted { name: evil.into(), purpose: evil.into() }];
+        inspection.imports.push(evil.into());
+        for text in [as_text(&inspection, &Limits::default()), as_json_text(&inspection, &Limits::default())] {
+            assert!(!text.contains(|c| c != '\n' && deceives(c)), "{text:?}");
+            assert!(!text.contains("\n\u{202e}") && !text.contains("\n\\u{202e}"), "no line of its own: {text:?}");
+        }
+        let value: Value = serde_json::from_str(&as_json_text(&inspection, &Limits::default())).unwrap();
+        assert_eq!(value["description"]["summary"], evil, "JSON keeps the value");
+    }
+
+    #[test]
+    fn json_has_the_fields() {
+        let value = as_value(&copilot(), &Limits::default());
+        assert_eq!(value["description"]["name"], "copilot");
+        assert_eq!(value["capabilities"][0]["name"], "sidecar");
+        assert_eq!(value["limits"]["memory-bytes"], 268_435_456);
+        assert_eq!(value["size"], llm_provider_bundle::COPILOT.len());
+    }
+}

@@ -70,8 +70,22 @@ impl File {
                 network: top.section("network")?.map(NetworkTable::read).transpose()?.unwrap_or_default(),
             };
             top.finish()?;
+            file.check_token_is_no_key()?;
             Ok(file)
         })
+    }
+
+    /// One place cannot hold both a GitHub token and an endpoint's key: one of them would go where it must not.
+    fn check_token_is_no_key(&self) -> Result<(), Failure> {
+        let Some(token) = &self.github_token else { return Ok(()) };
+        let keys = self.providers.values().flat_map(|table| table.key.iter().chain(table.secret_headers.values()));
+        match keys.into_iter().find(|key| key.value == token.value) {
+            Some(key) => Err(Failure::usage(
+                format!("{} and {} name the same secret: {}", token.from, key.from, token.value.name()),
+                "give the endpoint a key of its own",
+            )),
+            None => Ok(()),
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl Available<'_> {
         let value = match asked.value.as_str() {
             "github" => Choice::Github,
             "demo" => Choice::Demo,
-            "environment" => self.from_environment(asked)?,
+            "environment" => self.described_by_variables(asked)?,
             name => match self.file.providers.get_key_value(name) {
                 Some((name, table)) => Choice::Endpoint(name, table),
                 None => return Err(self.unknown(asked)),
@@ -51,7 +51,7 @@ impl Available<'_> {
         Ok(From { value, from: asked.from.clone() })
     }
 
-    fn from_environment(&self, asked: &From<String>) -> Result<Choice<'_>, Failure> {
+    fn described_by_variables(&self, asked: &From<String>) -> Result<Choice<'_>, Failure> {
         let table = self.environment.as_ref().ok_or_else(|| {
             Failure::usage(
                 format!("{} asks for the provider `environment`, and no variable gives its address", asked.from),

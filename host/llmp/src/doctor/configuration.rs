@@ -5,7 +5,7 @@ use crate::config::{ConfigFile, Endpoint, EndpointKind, Provider, Report, Resolv
 
 pub(super) fn write(resolved: &Resolved, report: &Report, page: &mut Page) {
     page.heading("provider");
-    page.line("name", &format!("{} (chosen by {})", resolved.provider.value.name(), resolved.provider.from));
+    page.line("name", &format!("{} ({})", resolved.provider.value.name(), resolved.provider.from));
     match &resolved.provider.value {
         Provider::Github { token } => page.line("token", &format!("in {}", token.from)),
         Provider::Endpoint(endpoint) => write_endpoint(endpoint, page),

@@ -47,7 +47,7 @@ async fn with_nothing_configured() {
         "llmp [VERSION]
 
 provider
-  name: demo (chosen by nothing else is configured)
+  name: demo (nothing else is configured)
   model: the provider's own choice
 
 configuration
@@ -100,7 +100,7 @@ async fn with_an_endpoint_and_much_overridden() {
         "llmp [VERSION]
 
 provider
-  name: local (chosen by the only provider of the configuration file)
+  name: local (the only provider of the configuration file)
   address: https://h.example/v1 (llmp.toml: providers.local.base-url)
   type: openai (inferred from llmp.toml: providers.local.base-url)
   key: in KEY
@@ -164,7 +164,7 @@ async fn what_keeps_it_from_answering_is_an_error_with_a_hint() {
         "error: the data directory [TMP]/work/file/below cannot be written: ",
         "hint: make it writable, or set LLMP_CACHE_DIR to another directory",
         "hint: make it writable, or set LLMP_DATA_DIR to another directory",
-        "error: ",
+        "error: copilot-cli is not in the cache, and downloads are off",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

@@ -53,6 +53,16 @@ fn a_key_that_is_a_github_token_is_refused_by_look_by_name_and_by_value() {
 }
 
 #[test]
+fn one_place_cannot_hold_both() {
+    for place in ["key-env = \"MINE\"", "secret-headers = { X-Key = \"env:MINE\" }"] {
+        let toml = format!("[github]\ntoken-env = \"MINE\"\n{}", with_key(place));
+        let (message, _) = failing(&[("MINE", "0123abcd")], &toml);
+        assert!(message.starts_with("llmp.toml: github.token-env and llmp.toml: providers.x."), "{message}");
+        assert!(message.ends_with("name the same secret: MINE"), "{message}");
+    }
+}
+
+#[test]
 fn classic_tokens_are_refused_with_the_reason_only_when_github_is_to_answer() {
     for name in ["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"] {
         let (message, hint) = failing(&[(name, "ghp_hunter2")], "");
