@@ -2,7 +2,7 @@
 
 use crate::config::{Endpoint, EndpointKind, From as Given, HeaderValue, Provider, Resolved, WireApi};
 use crate::failure::Failure;
-use crate::progress;
+use crate::{artefact_request, progress};
 use llm_provider_host::artefact::Request;
 use llm_provider_host::{
     CopilotCli, Destination, Host, HostConfig, Instance, Plugin, Policy, Secret, SecretGrant, TurnRequest,
@@ -30,6 +30,9 @@ pub(crate) struct Ready {
 pub(crate) async fn prepare(resolved: &Resolved, artefact: Request) -> Result<Ready, Failure> {
     let host = host(resolved)?;
     let plugin = load(&host, resolved.plugin.as_deref()).await?;
+    if plugin.inspection().description.sidecars.iter().any(|name| name == SIDECAR) {
+        fetch(&artefact).await?;
+    }
     let demo = match &resolved.provider.value {
         Provider::Demo => Some(start_demo().await?),
         Provider::Github { .. } | Provider::Endpoint(_) => None,
@@ -47,9 +50,16 @@ pub(crate) async fn prepare(resolved: &Resolved, artefact: Request) -> Result<Re
     sidecar.network = resolved.sidecar.network.clone();
     sidecar.variables = resolved.sidecar.variables.clone();
     sidecar.unpack_dir = Some(resolved.cache_dir.value.join("copilot-cli-unpacked"));
-    sidecar.on_progress = progress::on_stderr();
     let instance = host.tenant(policy.sidecar(sidecar)).instance(&plugin, config(resolved, auth))?;
     Ok(Ready { instance, request: request(resolved), _demo: demo })
+}
+
+/// Has the sidecar's program ready before anything is asked: what is wrong with its path, the network or the cache is a
+/// matter of configuration, and is told as one.
+async fn fetch(artefact: &Request) -> Result<(), Failure> {
+    let on_progress = progress::on_stderr();
+    let obtained = llm_provider_host::artefact::obtain(artefact, &move |progress| on_progress(progress)).await;
+    obtained.map(drop).map_err(artefact_request::unusable)
 }
 
 /// The engine, with its cache. A cache that cannot be written costs a second, not the answer.
