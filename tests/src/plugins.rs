@@ -1,4 +1,5 @@
 //! Plugins made for tests, built by this crate's build script, and what it takes to run them.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use llm_provider_host::{
     Capability, Host, HostConfig, Instance, Limits, Plugin, Policy, Session, Turn, TurnRequest, user_message,

@@ -15,7 +15,7 @@ struct Place {
 
 fn path_ends(fact: &Fact, ends: &[&str]) -> bool {
     let ends_with = |end: &&str| fact.text == **end || fact.text.ends_with(&format!("::{end}"));
-    fact.kind == Kind::Path && ends.iter().any(|end| ends_with(&end))
+    fact.kind == Kind::Path && ends.iter().any(ends_with)
 }
 
 const MANY: usize = usize::MAX;

@@ -22,7 +22,7 @@ fn files(below: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(below).expect("a directory") {
         let path = entry.expect("an entry").path();
-        if path.is_dir() { found.extend(files(&path)) } else { drop(found.insert(path)) }
+        if path.is_dir() { found.extend(files(&path)) } else { _ = found.insert(path) }
     }
     found
 }

@@ -41,16 +41,17 @@ async fn endless_recursion_ends_at_the_stack_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_effects_than_a_call_may_have_are_refused() {
     let plugin = naughty_with(|limits| limits.call_effects = 1_000).await;
-    let fault = fault_of(&plugin, "events 1000000").await;
+    let fault = fault_of(&plugin, "events 2000").await;
     assert_eq!(fault, PluginFault::Limit { limit: "call_effects", configured: 1_000, observed: 1_001 });
-    let fault = fault_of(&plugin, "logs 1000000").await;
+    let fault = fault_of(&plugin, "logs 2000").await;
     assert!(matches!(fault, PluginFault::Limit { limit: "call_effects", .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_million_timers_are_refused() {
     let fault = fault_of(&naughty().await, "timers 1000000").await;
-    assert!(matches!(fault, PluginFault::Limit { limit: "call_effects", .. }), "{fault:?}");
+    // Which limit comes first (time, memory or effects) depends on the machine.
+    assert!(matches!(fault, PluginFault::Limit { .. } | PluginFault::CallBudget { .. }), "{fault:?}");
     let fault = fault_of(&naughty().await, "timers 1200").await;
     let PluginFault::Limit { limit: "timers", configured, observed } = fault else { panic!("{fault:?}") };
     assert_eq!(configured, 1_024);

@@ -6,7 +6,7 @@ mod native;
 mod player;
 
 use llm_provider_host::wit::provider::Input;
-use llm_provider_host::{Effect, Sandbox};
+use llm_provider_host::{Effect, Event, Sandbox};
 use llmp_tests::rig;
 use player::{Call, Machine, play};
 use std::path::PathBuf;
@@ -25,6 +25,12 @@ async fn sandbox(seed: u64) -> Sandbox {
     rig::plugin().await.sandbox(CONFIG, vec![info], seed).expect("a sandbox")
 }
 
+/// Turns that were answered.
+fn finished(tape: &[Call]) -> usize {
+    let is = |effect: &&Effect| matches!(effect, Effect::Event(_, Event::Finished(_)));
+    tape.iter().flat_map(|call| &call.effects).filter(is).count()
+}
+
 /// All transcripts with a conversation in them.
 fn transcripts() -> Vec<PathBuf> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("transcripts");
@@ -37,7 +43,7 @@ fn transcripts() -> Vec<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_played_again_gives_the_same_effects() {
-    let (mut calls, mut effects) = (0, 0);
+    let (mut calls, mut effects, mut answers) = (0, 0, 0);
     for path in transcripts() {
         let tape = play(&path, &mut sandbox(SEED).await);
         let mut fresh = sandbox(SEED).await;
@@ -47,9 +53,11 @@ async fn a_recording_played_again_gives_the_same_effects() {
             effects += again.len();
         }
         calls += tape.len();
+        answers += finished(&tape);
+        println!("{}: {} calls, {} answers", path.display(), tape.len(), finished(&tape));
     }
-    println!("figure: {calls} recorded calls gave the same {effects} effects again");
-    assert!(effects > 1_000, "the conversations took place: {effects}");
+    println!("figure: {calls} recorded calls with {answers} answers gave the same {effects} effects again");
+    assert!(answers >= 30, "the conversations took place: {answers} answers");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +73,7 @@ async fn the_native_build_gives_the_effects_of_the_sandbox() {
         }
     }
     println!("figure: {compared} effects of the native build are those of the sandbox");
-    assert!(compared > 1_000, "{compared}");
+    assert!(compared > 500, "{compared}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

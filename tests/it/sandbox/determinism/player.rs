@@ -155,6 +155,8 @@ impl<M: Machine> Player<'_, M> {
     fn start(&mut self, rest: &[Line], tools: &[Tool]) {
         let Some(send) = rest.iter().find(|line| line.message["method"] == "session.send") else { return };
         let prompt = send.message["params"]["prompt"].as_str().unwrap_or_default();
+        // A caller keeps a conversation in turns: a question without an answer is asked anew, not left standing.
+        self.history.pop_if(|last| last.role == Role::User);
         self.history.push(user_message(prompt));
         self.turns += 1;
         let options = TurnOptions {
