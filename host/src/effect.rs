@@ -1,7 +1,7 @@
 //! What a plugin asks of the host, collected while `handle` runs and performed after it.
 
-use crate::bindings::llm::provider::{events, http, log, sidecar, types};
 use crate::bindings::llm::provider::secrets::Chunk;
+use crate::bindings::llm::provider::{events, http, log, sidecar, types};
 
 /// One call of an import.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,8 @@
 use crate::error::{HostError, one_line};
 use crate::limits::Limits;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 use wasmtime::{
@@ -30,6 +30,8 @@ pub(crate) fn build(limits: &Limits, cache: Option<&Path>) -> Result<Engine, Hos
         .wasm_relaxed_simd(false)
         .wasm_multi_memory(false)
         .wasm_wide_arithmetic(false)
+        .generate_address_map(false) // half of the artefact, for offsets that nobody reads
+        .native_unwind_info(false)
         .concurrency_support(false) // no component-model async: calls are plain and short
         .memory_init_cow(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));

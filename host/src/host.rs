@@ -46,8 +46,7 @@ impl Host {
     /// address space for [`Limits::instances`].
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
         if let Some(path) = &config.cache_dir {
-            create_private_dir(path)
-                .map_err(|source| HostError::Io { path: path.clone(), source })?;
+            create_private_dir(path).map_err(|source| HostError::Io { path: path.clone(), source })?;
         }
         let engine = engine::build(&config.limits, config.cache_dir.as_deref())?;
         let linker = sandbox::linker(&engine).map_err(|error| HostError::Engine(one_line(format!("{error:#}"))))?;

@@ -63,7 +63,8 @@ impl Scrubber {
     /// How many bytes at the end may be the beginning of a secret.
     fn uncertain(&self, bytes: &[u8]) -> usize {
         let longest = self.forms.iter().map(|form| form.len()).max().unwrap_or(0).saturating_sub(1);
-        let begins = |tail: &[u8]| self.forms.iter().any(|form| form.len() > tail.len() && form.as_bytes().starts_with(tail));
+        let begins =
+            |tail: &[u8]| self.forms.iter().any(|form| form.len() > tail.len() && form.as_bytes().starts_with(tail));
         (1..=longest.min(bytes.len()))
             .rev()
             .find(|length| bytes.len().checked_sub(*length).and_then(|start| bytes.get(start..)).is_some_and(begins))

@@ -139,7 +139,9 @@ impl Secrets {
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SidecarVariable { sidecar, variable } => write!(f, "the variable {variable} of the sidecar {sidecar}"),
+            Self::SidecarVariable { sidecar, variable } => {
+                write!(f, "the variable {variable} of the sidecar {sidecar}")
+            }
             Self::SidecarInput { sidecar } => write!(f, "the input of the sidecar {sidecar}"),
             Self::HttpHeader { origin, header } => write!(f, "the header {header} of requests to {origin}"),
         }
@@ -161,7 +163,9 @@ mod tests {
         let secrets = secrets();
         let info = secrets.infos().remove(0);
         let to = Destination::SidecarInput { sidecar: "s".into() };
-        for (encoding, length) in [(SecretEncoding::Raw, info.raw_length), (SecretEncoding::JsonString, info.json_length)] {
+        for (encoding, length) in
+            [(SecretEncoding::Raw, info.raw_length), (SecretEncoding::JsonString, info.json_length)]
+        {
             let secret = SecretRef { name: "key".into(), encoding };
             assert_eq!(secrets.resolve(&secret, &to).expect("granted").len(), length as usize);
         }
@@ -173,7 +177,10 @@ mod tests {
     fn a_secret_goes_nowhere_else() {
         let secret = SecretRef { name: "key".into(), encoding: SecretEncoding::Raw };
         let refused = secrets().resolve(&secret, &Destination::SidecarInput { sidecar: "other".into() });
-        assert_eq!(refused.expect_err("not granted"), "the secret `key` is not granted to the input of the sidecar other");
+        assert_eq!(
+            refused.expect_err("not granted"),
+            "the secret `key` is not granted to the input of the sidecar other"
+        );
     }
 
     #[test]

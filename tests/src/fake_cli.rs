@@ -67,11 +67,12 @@ impl FakeCli {
         let event = |kind: &str, data: Value| event(session, kind, &data);
         write_frame(out, &event("assistant.turn_start", json!({ "turnId": "0", "interactionId": "i" })))?;
         let message = format!("ce55611d-93c4-420e-95af-{:012}", self.sends);
-        let mut whole = String::new();
+        let (mut whole, session_text) = (String::new(), session.to_string());
         for number in 0..self.deltas {
             let text = delta_text(number);
-            let data = json!({ "messageId": message, "deltaContent": text });
-            write_frame(out, &event("assistant.message_delta", data))?;
+            // By hand: this loop must not be slower than what it feeds.
+            let data = format!("{{\"messageId\":\"{message}\",\"deltaContent\":\"{text}\"}}");
+            write_frame(out, &raw_event(&session_text, "assistant.message_delta", &data))?;
             whole.push_str(&text);
         }
         let usage = json!({ "model": "stub-model", "inputTokens": 3, "outputTokens": self.deltas, "apiCallId": "c" });
@@ -96,6 +97,11 @@ pub fn delta_text(number: usize) -> String {
 /// A `session.event` as the CLI sends it, with all the fields nobody needs.
 #[must_use]
 pub fn event(session: &Value, kind: &str, data: &Value) -> String {
+    raw_event(&session.to_string(), kind, &data.to_string())
+}
+
+/// The same, of parts that are JSON already.
+fn raw_event(session: &str, kind: &str, data: &str) -> String {
     format!(
         "{{\"jsonrpc\":\"2.0\",\"method\":\"session.event\",\"params\":{{\"sessionId\":{session},\"event\":{{\
          \"type\":\"{kind}\",\"data\":{data},\"ephemeral\":true,\"id\":\"72f52122-2b14-4c09-8608-642b3496b87a\",\

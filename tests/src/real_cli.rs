@@ -1,7 +1,7 @@
 //! The real Copilot CLI, fetched by the product's own code.
 
-use llm_provider_host::{Commands, CopilotCli};
 use llm_provider_host::artefact::{COPILOT_CLI, Located, Platform, Request, npm, obtain};
+use llm_provider_host::{Commands, CopilotCli};
 use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,14 +1,21 @@
 //! Host, tenant, instance and model server, put together for a test.
 
+pub mod processes;
+mod seen;
+
+use crate::real_cli;
 use llm_provider_host::{
-    Capability, Destination, Event, Host, HostConfig, Instance, Plugin, Policy, Secret, SecretGrant, SidecarProgram,
-    Turn, TurnError,
+    Capability, Destination, Host, HostConfig, Instance, Message, Plugin, Policy, Secret, SecretGrant, Session,
+    SidecarProgram, TurnRequest, user_message,
 };
-use llmp_model_server::{ModelServer, Script};
+use llmp_model_server::{ModelServer, RecordedRequest, Script};
+pub use seen::{Seen, read};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 /// The key that the fake model is given, and that must turn up nowhere else.
 pub const CANARY_KEY: &str = "sk-canary-0123456789abcdef";
@@ -17,7 +24,7 @@ pub const CANARY_KEY: &str = "sk-canary-0123456789abcdef";
 pub async fn plugin() -> Plugin {
     static PLUGIN: OnceCell<Plugin> = OnceCell::const_new();
     let load = || async {
-        let cache_dir = Some(crate::real_cli::cache_dir().join("compiled"));
+        let cache_dir = Some(real_cli::cache_dir().join("compiled"));
         let host = Host::new(HostConfig { cache_dir, ..HostConfig::default() }).expect("a host");
         host.load(llm_provider_bundle::COPILOT, "copilot").await.expect("the plugin")
     };
@@ -43,7 +50,15 @@ pub struct Rig {
     pub instance: Instance,
     /// The tenant's directory.
     pub home: TempDir,
+    /// Its place among the CLIs that may run at once.
+    _room: Option<OwnedSemaphorePermit>,
 }
+
+/// Real CLIs at once in a test process: each takes 200 MB and, while it starts, a core.
+const ROOM: usize = 3;
+
+/// Longer than anything a test waits for on a busy machine; passing it is a failure.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Rig {
     /// A rig around a sidecar, over chat completions.
@@ -61,12 +76,84 @@ impl Rig {
         let mut policy = Policy::new(home.path()).allow(Capability::Tools).secret("api-key", key).sidecar(sidecar);
         policy.seed = SEED.fetch_add(1, Ordering::Relaxed);
         let plugin = plugin().await;
-        let instance = plugin.host().tenant(policy).instance(&plugin, config(&model, wire, more).to_string()).expect("an instance");
-        Self { model, instance, home }
+        let instance = plugin
+            .host()
+            .tenant(policy)
+            .instance(&plugin, config(&model, wire, more).to_string())
+            .expect("an instance");
+        Self { model, instance, home, _room: None }
+    }
+
+    /// A rig around the real CLI, over chat completions; `None` when the person asked to skip those.
+    pub async fn real(test: &str, script: Script) -> Option<Self> {
+        Self::real_with(test, script, Wire::Completions, json!({})).await
+    }
+
+    /// A rig around the real CLI, with a wire and further configuration of the plugin.
+    pub async fn real_with(test: &str, script: Script, wire: Wire, more: Value) -> Option<Self> {
+        static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(ROOM)));
+        if real_cli::skipped(test) {
+            return None;
+        }
+        real_cli::located().await;
+        let room = Arc::clone(&PLACES).acquire_owned().await.expect("never closed");
+        let rig = Self::with(script, real_cli::sidecar(), wire, more).await;
+        Some(Self { _room: Some(room), ..rig })
+    }
+
+    /// One question to a session, as [`Session::send`] asks it, read to its end.
+    pub async fn send(&self, session: &Session, prompt: &str) -> Seen {
+        read(session.send(prompt, TurnRequest::new(Vec::new())).await.expect("started")).await
+    }
+
+    /// One question in a session of its own, read to its end.
+    pub async fn ask(&self, prompt: &str) -> Seen {
+        self.turn(&self.instance.session(), TurnRequest::new(vec![user_message(prompt)])).await
+    }
+
+    /// A turn with its whole history, read to its end.
+    pub async fn turn(&self, session: &Session, request: TurnRequest) -> Seen {
+        read(session.turn(request).await.expect("started")).await
+    }
+
+    /// The last request the model got.
+    ///
+    /// # Panics
+    /// When it got none.
+    #[must_use]
+    pub fn last_request(&self) -> RecordedRequest {
+        self.model.requests().pop().expect("a request")
+    }
+
+    /// Waits until the client has closed the connection of the model's last reply, before it was complete.
+    ///
+    /// # Panics
+    /// When that does not happen.
+    pub async fn client_left(&self) {
+        let left = |requests: &[RecordedRequest]| requests.last().is_some_and(|last| last.disconnected_at().is_some());
+        self.model.wait_until(PATIENCE, left).await.expect("the abort reaches the model");
     }
 }
 
-/// The plugin's configuration for a model server.
+fn merge(into: &mut Value, more: &Value) {
+    let (Some(fields), Some(more)) = (into.as_object_mut(), more.as_object()) else { return };
+    fields.extend(more.clone());
+}
+
+/// A message of the model, from text.
+#[must_use]
+pub fn model_message(text: &str) -> Message {
+    Message { role: llm_provider_host::Role::Assistant, ..user_message(text) }
+}
+
+/// A conversation from its texts, the person first, in turns.
+#[must_use]
+pub fn conversation(texts: &[&str]) -> Vec<Message> {
+    let message = |(at, text): (usize, &&str)| if at % 2 == 0 { user_message(*text) } else { model_message(text) };
+    texts.iter().enumerate().map(message).collect()
+}
+
+/// The plugin's configuration for a model server; `more` goes over it, its `auth` over what is in `auth`.
 #[must_use]
 pub fn config(model: &ModelServer, wire: Wire, more: Value) -> Value {
     let mut auth = match wire {
@@ -79,58 +166,9 @@ pub fn config(model: &ModelServer, wire: Wire, more: Value) -> Value {
     if wire == Wire::Responses {
         auth["wire-api"] = "responses".into();
     }
-    let mut config = json!({ "model": "stub-model", "auth": auth });
-    let (Some(fields), Some(more)) = (config.as_object_mut(), more.as_object()) else { return config };
-    fields.extend(more.clone());
+    merge(&mut auth, &more["auth"]);
+    let mut config = json!({ "model": "stub-model" });
+    merge(&mut config, &more);
+    config["auth"] = auth;
     config
-}
-
-/// Everything a turn said.
-#[derive(Debug, Default)]
-pub struct Seen {
-    /// All events, in order.
-    pub events: Vec<Event>,
-    /// The text of the current attempt, put together from deltas.
-    pub text: String,
-    /// The thinking of the current attempt.
-    pub thinking: String,
-    /// How it failed, if it did.
-    pub error: Option<TurnError>,
-}
-
-/// Reads a turn to its end.
-pub async fn read(mut turn: Turn) -> Seen {
-    let mut seen = Seen::default();
-    while let Some(item) = turn.next().await {
-        match item {
-            Ok(event) => seen.note(event),
-            Err(error) => seen.error = Some(error),
-        }
-    }
-    seen
-}
-
-impl Seen {
-    /// Takes an event.
-    pub fn note(&mut self, event: Event) {
-        match &event {
-            Event::AttemptStarted(_) => {
-                self.text.clear();
-                self.thinking.clear();
-            }
-            Event::TextDelta(delta) => self.text.push_str(&delta.text),
-            Event::ThinkingDelta(delta) => self.thinking.push_str(&delta.text),
-            _ => {}
-        }
-        self.events.push(event);
-    }
-
-    /// The last event, if the turn was answered.
-    #[must_use]
-    pub fn finished(&self) -> Option<&llm_provider_host::wit::events::Finished> {
-        match self.events.last() {
-            Some(Event::Finished(finished)) => Some(finished),
-            _ => None,
-        }
-    }
 }

@@ -1,6 +1,8 @@
 //! The whole program beside a bare client that drives the same CLI by hand: what `llmp ask` adds.
 //!
 //! Both start the CLI, open a session for the same model server, ask, read the answer and end the CLI.
+#![allow(missing_docs)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
 use llm_provider_host::process::{Child, Running, Spec};
 use llmp_model_server::{ModelServer, Reply, Script};
@@ -19,7 +21,8 @@ fn main() {
     let rounds = if std::env::args().any(|argument| argument == "--bench") { 10 } else { 1 };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let program = runtime.block_on(located()).path;
-    let model = runtime.block_on(ModelServer::start(Script::new(Reply::text_by_chars("It works.", 3)))).expect("a model");
+    let model =
+        runtime.block_on(ModelServer::start(Script::new(Reply::text_by_chars("It works.", 3)))).expect("a model");
     let home = tempfile::tempdir().expect("a directory");
     // The first runs of each unpack the CLI and compile the plugin.
     runtime.block_on(bare(&program, home.path(), &model));

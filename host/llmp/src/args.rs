@@ -5,8 +5,13 @@ use std::path::PathBuf;
 
 /// LLM providers as sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
-#[command(name = "llmp", version, about, after_help = "Without any configuration a demo model inside this program \
-    answers, through the real Copilot CLI.\nSee `llmp doctor` for what is configured.")]
+#[command(
+    name = "llmp",
+    version,
+    about,
+    after_help = "Without any configuration a demo model inside this program \
+    answers, through the real Copilot CLI.\nSee `llmp doctor` for what is configured."
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -3,10 +3,9 @@
 use crate::config::{Environment, From as Sourced, Resolved};
 use crate::failure::Failure;
 use llm_provider_host::artefact::{
-    COPILOT_CLI, Egress, Error, Given, Integrity, Platform, Proxies, Request, Roots, Runner, Running, Secret,
-    ShortCommand, Version, npm,
+    COPILOT_CLI, Egress, Error, Given, Integrity, Platform, Proxies, Request, Roots, Runner, Secret, Version, npm,
 };
-use llm_provider_host::{Network, process};
+use llm_provider_host::{Commands, Network};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use std::sync::Arc;
 /// A [`Failure`] that names the setting which cannot be used.
 pub(crate) fn request(resolved: &Resolved, env: &Environment, working_dir: &Path) -> Result<Request, Failure> {
     let source = &resolved.sidecar;
-    let runner: Arc<dyn Runner> = Arc::new(Processes { path: env.lookup("PATH") });
+    let runner: Arc<dyn Runner> = Arc::new(Commands { search_path: env.lookup("PATH").map(OsString::from) });
     let platform = Platform::current().map_err(unusable)?;
     let mut request = Request::new(COPILOT_CLI, platform, &resolved.cache_dir.value);
     if let Some(version) = &source.version {
@@ -95,51 +94,6 @@ fn npm_inputs(
     let mut inputs = npm::Inputs::new(lookup, home, working_dir);
     inputs.runner = Some(runner);
     Ok(inputs)
-}
-
-/// Short commands through the process module: `npm config get registry` and `<program> --version`.
-struct Processes {
-    /// Where programs without a directory are looked for.
-    path: Option<String>,
-}
-
-impl Runner for Processes {
-    fn run(&self, command: ShortCommand) -> Running<'_> {
-        Box::pin(async move {
-            let program = self.program(&command.program)?;
-            let args = command.args.into_iter().map(OsString::from).collect();
-            let said = process::probe(program, args, command.env, command.timeout, command.max_output)
-                .await
-                .map_err(|error| error.to_string())?;
-            if !said.status.success() {
-                return Err(format!("it ended with {}{}", said.status, last_line(&said.stderr)));
-            }
-            String::from_utf8(said.stdout).map_err(|_| "its output is not UTF-8".to_owned())
-        })
-    }
-}
-
-impl Processes {
-    /// The process module takes absolute paths only. A bare name is looked up in `PATH`, whose relative entries do not
-    /// count: what lies in the working directory is not to be run by accident.
-    fn program(&self, program: &Path) -> Result<PathBuf, String> {
-        if program.is_absolute() {
-            return Ok(program.to_owned());
-        }
-        if program.components().count() == 1 {
-            let path = self.path.as_deref().unwrap_or_default();
-            let mut found = std::env::split_paths(path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(program));
-            return found
-                .find(|candidate| candidate.is_file())
-                .ok_or_else(|| format!("there is no {} in PATH", program.display()));
-        }
-        std::path::absolute(program).map_err(|error| error.to_string())
-    }
-}
-
-fn last_line(stderr: &str) -> String {
-    let line = stderr.lines().rev().find(|line| !line.trim().is_empty());
-    line.map(|line| format!(": {}", crate::config::printable(line.trim()))).unwrap_or_default()
 }
 
 #[cfg(test)]

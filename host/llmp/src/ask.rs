@@ -12,8 +12,8 @@ pub(crate) async fn run(ask: Ask, surroundings: &Surroundings) -> Result<(), Fai
     let prompt = prompt::read(ask.prompt, Limits::default().prompt_bytes)?;
     let resolved = surroundings.resolve(&ask.choice)?;
     let artefact = surroundings.artefact(&resolved)?;
-    let mut signals = Signals::listen()
-        .map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
+    let mut signals =
+        Signals::listen().map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
     let ready = setup::prepare(&resolved, artefact).await?;
     let session = ready.instance.session();
     let mut request = ready.request.clone();

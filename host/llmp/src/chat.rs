@@ -21,8 +21,8 @@ pub(crate) async fn run(choice: Choice, surroundings: &Surroundings) -> Result<(
     let resolved = surroundings.resolve(&choice)?;
     let artefact = surroundings.artefact(&resolved)?;
     let lines = Lines::open(&resolved.data_dir.value)?;
-    let mut signals = Signals::listen()
-        .map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
+    let mut signals =
+        Signals::listen().map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
     let ready = setup::prepare(&resolved, artefact).await?;
     tell(&format!("talking to {}; /help shows the commands", resolved.provider.value.name()));
     let mut chat = Chat { session: ready.instance.session(), request: ready.request.clone(), usage: Vec::new() };

@@ -16,6 +16,7 @@ pub(crate) fn tell(text: &str) {
 
 /// Escapes what could change how a terminal looks: text from outside is shown, never obeyed.
 pub(crate) fn plain(text: &str) -> String {
-    let escape = |c: char| if c.is_control() && c != '\n' && c != '\t' { c.escape_unicode().collect() } else { c.to_string() };
+    let escape =
+        |c: char| if c.is_control() && c != '\n' && c != '\t' { c.escape_unicode().collect() } else { c.to_string() };
     text.chars().map(escape).collect()
 }

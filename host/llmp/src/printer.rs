@@ -4,8 +4,8 @@
 //! stands there already and only what goes beyond it is printed; if it differs, the person is told and gets it whole.
 
 use crate::output;
-use llm_provider_host::wit::events::{BlockKind, BlockStart};
 use llm_provider_host::Event;
+use llm_provider_host::wit::events::{BlockKind, BlockStart};
 use std::io;
 
 /// Where printed text goes.

@@ -29,7 +29,10 @@ fn from_reader(reader: impl Read, limit: usize) -> Result<String, Failure> {
         if error.as_bytes().len() > limit {
             return too_large("the prompt on stdin", limit);
         }
-        Failure::usage(format!("the prompt on stdin is not UTF-8: byte {at} is wrong"), "convert it, for example with iconv")
+        Failure::usage(
+            format!("the prompt on stdin is not UTF-8: byte {at} is wrong"),
+            "convert it, for example with iconv",
+        )
     })?;
     check(text, "the prompt on stdin", limit)
 }

@@ -75,8 +75,14 @@ mod tests {
     #[test]
     fn it_says_what_it_is_and_how_to_get_a_real_one() {
         let text = text(&chat(&["<current_datetime>now</current_datetime>\n\nhello there"]));
-        for part in ["built-in demo model", "\"hello there\"", "turn 1", "GITHUB_TOKEN", "COPILOT_PROVIDER_BASE_URL", "llmp.toml"]
-        {
+        for part in [
+            "built-in demo model",
+            "\"hello there\"",
+            "turn 1",
+            "GITHUB_TOKEN",
+            "COPILOT_PROVIDER_BASE_URL",
+            "llmp.toml",
+        ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
     }

@@ -22,7 +22,9 @@ impl Shape {
         check_header(bytes)?;
         let mut shape = Self { maximum_memory: Some(0), ..Self::default() };
         for payload in Parser::new(0).parse_all(bytes) {
-            payload.and_then(|payload| shape.take(payload)).map_err(|error| (format!("it is broken: {error}"), BROKEN))?;
+            payload
+                .and_then(|payload| shape.take(payload))
+                .map_err(|error| (format!("it is broken: {error}"), BROKEN))?;
         }
         Ok(shape)
     }
@@ -73,13 +75,13 @@ fn check_header(bytes: &[u8]) -> Result<(), (String, &'static str)> {
         return Err(("it is not WebAssembly".into(), NEED));
     }
     let core = Parser::new(0).parse(bytes, true).is_ok_and(|chunk| {
-        matches!(
-            chunk,
-            Chunk::Parsed { payload: Payload::Version { encoding: Encoding::Module, .. }, .. }
-        )
+        matches!(chunk, Chunk::Parsed { payload: Payload::Version { encoding: Encoding::Module, .. }, .. })
     });
     if core {
-        return Err(("it is a core module, not a component".into(), "wrap it with wit-component, or build for wasm32-wasip2"));
+        return Err((
+            "it is a core module, not a component".into(),
+            "wrap it with wit-component, or build for wasm32-wasip2",
+        ));
     }
     Ok(())
 }

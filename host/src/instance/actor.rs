@@ -2,7 +2,8 @@
 //!
 //! One `handle` call takes everything that waits (up to a batch). Its effects are performed in order after it. While a
 //! turn's reader is behind, the actor waits for it: the mailbox fills, the readers of pipes and sockets stop, and the
-//! peer waits. Nothing is dropped and nothing grows. Only signals (cancel, drop) get through meanwhile.
+//! peer waits. Nothing is dropped and nothing grows. Signals (cancel, drop) and mail (a question, a close) get through
+//! meanwhile; for the reader of a cancelled turn nobody waits.
 
 use super::log::PluginLog;
 use super::mail::{Mail, Signals};
@@ -27,12 +28,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Starts the actor of a configured sandbox. It ends when the last address is dropped, after `Mail::Close`, or on a fault.
-pub(super) fn start(
-    tenant: Tenant,
-    plugin: &Plugin,
-    sandbox: Sandbox,
-    observer: Option<Arc<dyn Observer>>,
-) -> Address {
+pub(super) fn start(tenant: Tenant, plugin: &Plugin, sandbox: Sandbox, observer: Option<Arc<dyn Observer>>) -> Address {
     let limits = plugin.host().limits().clone();
     let (mail, inbox) = mpsc::channel(limits.mailbox);
     let (sender, inputs) = mpsc::channel(limits.mailbox);
@@ -50,6 +46,7 @@ pub(super) fn start(
         log: PluginLog::new(&plugin.inspection().description.name, &limits),
         outside: Outside::new(tenant.clone(), sender),
         due: Vec::new(),
+        closing: None,
         observer,
         tenant,
         limits,
@@ -72,6 +69,8 @@ struct Actor {
     outside: Outside,
     /// Inputs for the next call.
     due: Vec<Input>,
+    /// Somebody closed the instance and waits for its end.
+    closing: Option<oneshot::Sender<()>>,
     observer: Option<Arc<dyn Observer>>,
     tenant: Tenant,
     limits: Limits,
@@ -117,7 +116,7 @@ impl Actor {
         while !self.due.is_empty() {
             self.handle().await?;
         }
-        Ok(())
+        self.closing.take().map_or(Ok(()), |done| Err(End::Closed(Some(done))))
     }
 
     async fn wait(&mut self) -> Result<(), End> {
@@ -126,8 +125,7 @@ impl Actor {
             biased;
             () = self.signals.wake.notified() => {}
             mail = self.inbox.recv() => match mail {
-                Some(Mail::StartTurn(turn, open)) => self.start_turn(*turn, *open),
-                Some(Mail::Close(done)) => return Err(End::Closed(Some(done))),
+                Some(mail) => self.take_mail(mail),
                 None => return Err(End::Closed(None)),
             },
             Some(input) = self.inputs.recv() => self.take(input),
@@ -142,6 +140,19 @@ impl Actor {
             match self.inputs.try_recv() {
                 Ok(input) => self.take(input),
                 Err(_) => return,
+            }
+        }
+    }
+
+    /// A close waits for the end of the step, so that no effect is left out. It waits for no reader.
+    fn take_mail(&mut self, mail: Mail) {
+        match mail {
+            Mail::StartTurn(turn, open) => self.start_turn(*turn, *open),
+            Mail::Close(done) => {
+                self.closing = Some(done);
+                for turn in self.turns.ids() {
+                    self.cancel(turn, CancelCause::Owner);
+                }
             }
         }
     }
@@ -179,8 +190,16 @@ impl Actor {
         self.due.push(Input::StartTurn(turn));
     }
 
+    /// Cancels what was asked to be cancelled. The mail that waits is taken in between: a turn that is cancelled as soon
+    /// as it is asked for is still in the mail, and its cancel would find nobody.
     fn check_signals(&mut self) {
         let lists = self.signals.take();
+        if lists.cancelled.is_empty() && lists.closed.is_empty() {
+            return;
+        }
+        while let Ok(mail) = self.inbox.try_recv() {
+            self.take_mail(mail);
+        }
         for turn in lists.cancelled {
             self.cancel(turn, CancelCause::Owner);
         }
@@ -256,7 +275,9 @@ impl Actor {
             Effect::HttpCancel(id) => self.outside.cancel_http(id),
             Effect::ToolInvoke(id, call) => match self.turns.get_mut(id) {
                 Some(turn) => tools::invoke(id, turn, call, &self.limits, self.sender.clone()),
-                None => return Err(PluginFault::Contract(format!("it invoked a tool for turn {id}, which is not open"))),
+                None => {
+                    return Err(PluginFault::Contract(format!("it invoked a tool for turn {id}, which is not open")));
+                }
             },
             Effect::TimerSet(id, after) => self.set_timer(id, after)?,
             Effect::TimerClear(id) => self.timers.clear(TimerKey::Plugin(id)),
@@ -268,8 +289,20 @@ impl Actor {
         Ok(())
     }
 
+    /// Waits until the turn's reader has room. Signals and mail get through: who does not read may cancel and close.
+    async fn room(&mut self, turn: TurnId) {
+        while let Some(reader) = self.turns.awaited(turn) {
+            tokio::select! {
+                _ = reader.reserve() => return,
+                () = self.signals.wake.notified() => self.check_signals(),
+                Some(mail) = self.inbox.recv() => self.take_mail(mail),
+            }
+        }
+    }
+
     async fn emit(&mut self, turn: TurnId, event: Event) -> Result<(), PluginFault> {
-        match self.turns.deliver(turn, event).await? {
+        self.room(turn).await;
+        match self.turns.deliver(turn, event)? {
             Delivered::Ok => {}
             Delivered::ReaderGone => self.cancel(turn, CancelCause::Owner),
             Delivered::Ended => {

@@ -51,9 +51,7 @@ impl Outside {
                 self.sidecars.insert(id, (spec.name.clone(), Run::start(context)));
                 None
             }
-            Err(SidecarUnavailable { message, hint }) => {
-                Some(Input::SidecarFailed(SidecarFault { id, message, hint }))
-            }
+            Err(SidecarUnavailable { message, hint }) => Some(Input::SidecarFailed(SidecarFault { id, message, hint })),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::tool::Tool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 /// What a turn's reader gets.
 pub(crate) type TurnItem = Result<Event, TurnError>;
@@ -35,6 +35,9 @@ pub(crate) struct OpenTurn {
     pub(crate) running: BTreeMap<String, Task>,
     /// Calls that ran or run: none runs twice.
     pub(crate) called: BTreeSet<String>,
+    /// Something was left out, since the turn is cancelled and its reader's queue was full: nothing but its last item
+    /// makes sense any more.
+    behind: bool,
     contract: Contract,
 }
 
@@ -53,6 +56,7 @@ impl OpenTurn {
             cancelled: None,
             running: BTreeMap::new(),
             called: BTreeSet::new(),
+            behind: false,
             contract: Contract::default(),
         }
     }
@@ -120,26 +124,38 @@ impl Turns {
         self.0.keys().copied().collect()
     }
 
-    /// Hands an event to the turn's reader; waits while the reader's queue is full.
-    pub(crate) async fn deliver(&mut self, id: TurnId, event: Event) -> Result<Delivered, PluginFault> {
+    /// The reader to wait for before the next event of a turn; none when it is gone, or the turn is cancelled: nobody
+    /// waits for the reader of a turn that was given up.
+    pub(crate) fn awaited(&self, id: TurnId) -> Option<mpsc::Sender<TurnItem>> {
+        let turn = self.0.get(&id).filter(|turn| turn.cancelled.is_none())?;
+        turn.reader.clone()
+    }
+
+    /// Hands an event to the turn's reader, in whose queue there is room. Where there is none the turn is cancelled: what
+    /// does not fit is left out then, up to the last item, which waits for the reader on its own.
+    pub(crate) fn deliver(&mut self, id: TurnId, event: Event) -> Result<Delivered, PluginFault> {
         let Some(turn) = self.0.get_mut(&id) else {
             return Err(PluginFault::Contract(format!("it sent an event for turn {id}, which is not open")));
         };
         turn.contract.check(&event).map_err(|what| PluginFault::Contract(format!("turn {id}: {what}")))?;
         let (items, last) = turn.items(event);
-        let mut gone = false;
-        for item in items {
-            if let Some(reader) = &turn.reader {
-                gone = reader.send(item).await.is_err();
-            }
-        }
         if last {
-            self.0.remove(&id);
+            let reader = self.0.remove(&id).and_then(|turn| turn.reader);
+            if let Some(reader) = reader {
+                send_rest(reader, items);
+            }
             return Ok(Delivered::Ended);
         }
-        if gone {
-            turn.reader = None;
-            return Ok(Delivered::ReaderGone);
+        for item in items {
+            let Some(reader) = turn.reader.as_ref().filter(|_| !turn.behind) else { break };
+            match reader.try_send(item) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => turn.behind = true,
+                Err(TrySendError::Closed(_)) => {
+                    turn.reader = None;
+                    return Ok(Delivered::ReaderGone);
+                }
+            }
         }
         Ok(Delivered::Ok)
     }
@@ -156,7 +172,24 @@ impl Turns {
 
 /// Hands over a turn's last item, later if its queue is full now.
 pub(crate) fn send_last(reader: mpsc::Sender<TurnItem>, error: TurnError) {
-    if let Err(mpsc::error::TrySendError::Full(item)) = reader.try_send(Err(error)) {
-        crate::tasks::spawn_actor(async move { drop(reader.send(item).await) });
+    send_rest(reader, vec![Err(error)]);
+}
+
+/// Hands over all that is left of a turn, later if its queue is full now.
+fn send_rest(reader: mpsc::Sender<TurnItem>, items: Vec<TurnItem>) {
+    let mut items = items.into_iter();
+    while let Some(item) = items.next() {
+        match reader.try_send(item) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(_)) => return,
+            Err(TrySendError::Full(item)) => {
+                crate::tasks::spawn_actor(async move {
+                    for item in std::iter::once(item).chain(items) {
+                        drop(reader.send(item).await);
+                    }
+                });
+                return;
+            }
+        }
     }
 }

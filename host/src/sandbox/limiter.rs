@@ -43,8 +43,7 @@ impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let grown = grow(&mut self.memory_used, current, desired, self.memory_bytes);
         if let Err(observed) = grown {
-            self.refused =
-                Some(PluginFault::Limit { limit: "memory_bytes", configured: self.memory_bytes, observed });
+            self.refused = Some(PluginFault::Limit { limit: "memory_bytes", configured: self.memory_bytes, observed });
         }
         Ok(grown.is_ok())
     }

@@ -37,7 +37,11 @@ impl Sandbox {
         store.set_hostcall_fuel(limits.call_data_bytes);
         store.epoch_deadline_callback(|context| {
             let state = context.data();
-            if state.started.elapsed() < state.call_budget { Ok(UpdateDeadline::Continue(1)) } else { Err(Trap::Interrupt.into()) }
+            if state.started.elapsed() < state.call_budget {
+                Ok(UpdateDeadline::Continue(1))
+            } else {
+                Err(Trap::Interrupt.into())
+            }
         });
         state::begin_call(&mut store);
         let plugin = pre.instantiate(&mut store).map_err(|error| instantiate_error(&store, limits, &error))?;

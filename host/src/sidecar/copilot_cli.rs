@@ -3,8 +3,8 @@
 //! What stands here was seen with version 1.0.102; ARCHITECTURE.md says how.
 
 use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable};
-use llm_provider_artefact::{Located, Progress, Request};
 use crate::private_dir::create_private_dir;
+use llm_provider_artefact::{Located, Progress, Request};
 use llm_provider_process::Spec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

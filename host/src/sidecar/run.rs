@@ -1,9 +1,7 @@
 //! One run of a sidecar: a task that starts the process, pumps its pipes and tells how it ended.
 
 use super::program::{SidecarProgram, SidecarUnavailable};
-use crate::bindings::exports::llm::provider::provider::{
-    Input, SidecarBytes, SidecarEnd, SidecarFault, SidecarStart,
-};
+use crate::bindings::exports::llm::provider::provider::{Input, SidecarBytes, SidecarEnd, SidecarFault, SidecarStart};
 use crate::bindings::llm::provider::sidecar::StopMode;
 use crate::bindings::llm::provider::sidecar_types::{Exit, SidecarId, Started};
 use crate::error::one_line;
@@ -117,12 +115,7 @@ fn unique() -> String {
 }
 
 /// Runs the pipes until the process has ended, and tells how.
-async fn pump(
-    context: RunContext,
-    running: Running,
-    orders: mpsc::Receiver<Order>,
-    pending: Arc<AtomicUsize>,
-) -> Exit {
+async fn pump(context: RunContext, running: Running, orders: mpsc::Receiver<Order>, pending: Arc<AtomicUsize>) -> Exit {
     let Running { stdin, stdout, child, .. } = running;
     let child = Arc::new(child);
     let scrubber = context.scrubber.clone();
@@ -148,7 +141,12 @@ async fn pump(
         None => child.wait().await,
     };
     let tail = scrubber.text(&child.stderr_tail());
-    Exit { code: exit.code, signal: exit.signal, stderr_tail: last_lines(&tail, context.limits.stderr_tail_bytes), reason }
+    Exit {
+        code: exit.code,
+        signal: exit.signal,
+        stderr_tail: last_lines(&tail, context.limits.stderr_tail_bytes),
+        reason,
+    }
 }
 
 /// Reads standard output to its end. Waits while the instance's mailbox is full, so the pipe fills and the process waits.

@@ -1,5 +1,7 @@
 //! The figures of README, printed by `cargo bench`. Each is taken in the same run as what it is compared with; nothing
 //! here passes or fails by time.
+#![allow(missing_docs)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
 mod boundary;
 mod driver;

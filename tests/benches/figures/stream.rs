@@ -66,8 +66,7 @@ fn cpu() -> Duration {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let of = |text: &str| text.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
-    let sum: u64 = threads
-        .map(|task| of(&std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default()))
-        .sum();
+    let sum: u64 =
+        threads.map(|task| of(&std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default())).sum();
     Duration::from_nanos(sum.max(of(&text)))
 }

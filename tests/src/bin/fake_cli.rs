@@ -1,4 +1,5 @@
 //! The fake Copilot CLI as a process: `fake_cli DELTAS`, on standard input and output.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
 use llmp_tests::fake_cli::FakeCli;
 use std::io::{self, BufWriter, Read, Write};

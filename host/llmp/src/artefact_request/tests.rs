@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::scratch::Scratch;
 use crate::config::{Flags, resolve};
+use llm_provider_host::artefact::ShortCommand;
 use std::time::Duration;
 
 fn made(scratch: &Scratch, variables: &[(&str, &str)], toml: &str) -> Result<Request, Failure> {
@@ -93,10 +94,10 @@ async fn a_bare_name_is_found_in_the_absolute_directories_of_path() {
     let scratch = Scratch::new();
     script(&scratch, "bin/npm", "#!/bin/sh\necho \"said $1\"\n");
     let path = format!("relative:{}:{}", scratch.path("none").display(), scratch.path("bin").display());
-    let runner = Processes { path: Some(path) };
+    let runner = Commands { search_path: Some(path.into()) };
     assert_eq!(runner.run(command("npm")).await.as_deref(), Ok("said a\n"));
-    assert_eq!(runner.run(command("node")).await, Err("there is no node in PATH".to_owned()));
-    assert_eq!(Processes { path: None }.run(command("npm")).await, Err("there is no npm in PATH".to_owned()));
+    assert_eq!(runner.run(command("node")).await, Err("there is no node in the search path".to_owned()));
+    assert_eq!(Commands::default().run(command("npm")).await, Err("there is no npm in the search path".to_owned()));
 }
 
 #[cfg(target_os = "linux")]
@@ -104,7 +105,7 @@ async fn a_bare_name_is_found_in_the_absolute_directories_of_path() {
 async fn a_failure_says_how_it_ended_and_the_last_line() {
     let scratch = Scratch::new();
     let failing = script(&scratch, "fails", "#!/bin/sh\necho first >&2\nprintf 'la\\033[31mst\\n\\n' >&2\nexit 3\n");
-    let runner = Processes { path: None };
+    let runner = Commands::default();
     assert_eq!(runner.run(command(failing)).await, Err("it ended with exit code 3: la\\u{1b}[31mst".to_owned()));
     let binary = script(&scratch, "binary", "#!/bin/sh\nprintf '\\377'\n");
     assert_eq!(runner.run(command(binary)).await, Err("its output is not UTF-8".to_owned()));

@@ -1,4 +1,5 @@
 //! `llmp` as a person runs it: what goes in, what comes out, with which exit code.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
 mod asking;
 mod bad_input;

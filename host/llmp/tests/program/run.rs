@@ -53,7 +53,8 @@ impl Place {
     /// Runs it with something on stdin.
     pub(crate) fn run_with(&self, arguments: &[&str], stdin: &[u8]) -> Ran {
         let mut command = self.command(arguments);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
         let mut input = child.stdin.take().expect("piped");
         let stdin = stdin.to_vec();
         // A program that refuses does not read on.

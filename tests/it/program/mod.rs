@@ -1,1 +1,0 @@
-//! The program `llmp`, as a person runs it.
