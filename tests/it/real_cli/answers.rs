@@ -1,9 +1,9 @@
 //! Answers of unusual shapes.
 
-use llm_provider_host::FinishReason;
 use llm_provider_host::wit::errors::{ErrorKind, Verdict};
+use llm_provider_host::{FinishReason, TurnRequest, user_message};
 use llmp_model_server::{Finish, Reply, Script, Usage};
-use llmp_tests::rig::{Rig, Wire};
+use llmp_tests::rig::{Rig, Wire, read};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,10 +131,10 @@ async fn a_slow_reader_loses_nothing() {
         return;
     };
     let session = rig.instance.session();
-    let request = llm_provider_host::TurnRequest::new(vec![llm_provider_host::user_message("count")]);
+    let request = TurnRequest::new(vec![user_message("count")]);
     let turn = session.turn(request).await.expect("started");
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    let seen = llmp_tests::rig::read(turn).await;
+    let seen = read(turn).await;
     seen.answered();
     assert_eq!(seen.text, deltas.concat());
 }

@@ -4,7 +4,7 @@ use llm_provider_host::wit::errors::ErrorKind;
 use llm_provider_host::wit::events::NoticeKind;
 use llm_provider_host::{TurnRequest, user_message};
 use llmp_model_server::{Reply, Script};
-use llmp_tests::rig::{Rig, Wire};
+use llmp_tests::rig::{Rig, Wire, read};
 use serde_json::json;
 
 const SYSTEM: &str = "You are a pirate.\nSay \"arr\" \u{2693} and nothing else.";
@@ -43,7 +43,7 @@ async fn the_system_prompt_may_change_between_turns() {
     for (prompt, system) in [("q1", Some("first")), ("q2", Some("second")), ("q3", None), ("q4", Some("second"))] {
         let options = TurnRequest { system: system.map(str::to_owned), ..TurnRequest::new(Vec::new()) };
         let turn = session.send(prompt, options).await.expect("started");
-        let seen = llmp_tests::rig::read(turn).await;
+        let seen = read(turn).await;
         assert_eq!(seen.text, prompt, "{:?}", seen.error);
         let expected = if prompt == "q1" { vec![] } else { vec!["Resumed"] };
         let notices: Vec<_> =
@@ -63,7 +63,7 @@ async fn the_model_may_change_between_turns() {
     rig.send(&session, "q1").await.answered();
     let options = TurnRequest { model: Some("other-model".into()), ..TurnRequest::new(Vec::new()) };
     let turn = session.send("q2", options).await.expect("started");
-    let seen = llmp_tests::rig::read(turn).await;
+    let seen = read(turn).await;
     assert_eq!(seen.answered().model.as_deref(), Some("other-model"));
     assert!(seen.noticed(&NoticeKind::Resumed) && !seen.noticed(&NoticeKind::ReSeeded), "{:?}", seen.notices());
     let request = rig.last_request();

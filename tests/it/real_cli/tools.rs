@@ -4,7 +4,7 @@ use llm_provider_host::wit::events::NoticeKind;
 use llm_provider_host::wit::types::Tool as Definition;
 use llm_provider_host::{Block, Tool, ToolFuture, TurnRequest, user_message};
 use llmp_model_server::{Message, Reply, Role, Script, ToolCall, Usage};
-use llmp_tests::rig::{PATIENCE, Rig, Seen, Wire};
+use llmp_tests::rig::{PATIENCE, Rig, Seen, Wire, read};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -189,7 +189,7 @@ async fn a_cancelled_turn_drops_its_tool() {
     let options = TurnRequest { tools, ..TurnRequest::new(Vec::new()) };
     let turn = session.send("use it", options).await.expect("started");
     let canceller = turn.canceller();
-    let (seen, ()) = tokio::join!(llmp_tests::rig::read(turn), async {
+    let (seen, ()) = tokio::join!(read(turn), async {
         while tool.calls().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
