@@ -6,7 +6,7 @@ use crate::error::{HostError, one_line};
 use crate::inspect::{Inspection, inspect};
 use crate::limits::Limits;
 use crate::plugin::Plugin;
-use crate::private_dir::create_private_dir;
+use crate::private_dir::{create_private_dir, refuse_shared};
 use crate::sandbox::{self, State};
 use crate::tenant::{Policy, Tenant};
 use std::path::PathBuf;
@@ -46,7 +46,9 @@ impl Host {
     /// address space for [`Limits::instances`].
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
         if let Some(path) = &config.cache_dir {
-            create_private_dir(path).map_err(|source| HostError::Io { path: path.clone(), source })?;
+            create_private_dir(path)
+                .and_then(|()| refuse_shared(path))
+                .map_err(|source| HostError::Io { path: path.clone(), source })?;
         }
         let engine = engine::build(&config.limits, config.cache_dir.as_deref())?;
         let linker = sandbox::linker(&engine).map_err(|error| HostError::Engine(one_line(format!("{error:#}"))))?;

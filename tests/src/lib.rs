@@ -1,4 +1,5 @@
 //! The harness of the integration tests: a real or a fake Copilot CLI, a scriptable model server, and the host between.
+#![forbid(unsafe_code)]
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
 pub mod fake_cli;

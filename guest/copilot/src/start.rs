@@ -174,6 +174,11 @@ fn open(id: SessionId, run: &Run, which: Step, port: &mut Port) {
     port.request(method, params, step(which, id, run.turn.id(), &run.name));
 }
 
+/// What the CLI is told of a model's window when the configuration does not say. Left out, it assumes 128,000 tokens,
+/// refuses what is larger and makes hidden model calls to shorten what comes near. The endpoint knows its own window, and
+/// says so; the caller owns the history, and shortens it.
+const MAX_PROMPT_TOKENS: u32 = 4_000_000;
+
 fn provider(byok: &Byok, max_output_tokens: Option<u32>) -> request::Provider<'_> {
     request::Provider {
         kind: byok.provider.name(),
@@ -192,7 +197,7 @@ fn provider(byok: &Byok, max_output_tokens: Option<u32>) -> request::Provider<'_
             })
             .collect(),
         azure: byok.api_version.as_ref().map(|api_version| request::Azure { api_version }),
-        max_prompt_tokens: byok.max_prompt_tokens,
+        max_prompt_tokens: byok.max_prompt_tokens.unwrap_or(MAX_PROMPT_TOKENS),
         max_output_tokens,
     }
 }

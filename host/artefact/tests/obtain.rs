@@ -343,13 +343,13 @@ async fn a_dropped_call_leaves_nothing() {
     registry.set(ARCHIVE, Reply::Stall(good[..1000].to_vec()));
     let cache = tempfile::tempdir().unwrap();
     let request = request(&registry, cache.path());
-    let (started, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let (started, mut begun) = tokio::sync::mpsc::channel(64);
     let running = tokio::spawn({
         let request = request.clone();
         async move {
             let tell = move |progress| {
                 if matches!(progress, Progress::Downloading { bytes: 1.., .. }) {
-                    let _ = started.send(());
+                    let _ = started.try_send(());
                 }
             };
             obtain(&request, &tell).await

@@ -1,5 +1,6 @@
 //! The outer shape of a component.
 
+use crate::error::one_line;
 use wasmparser::{Chunk, Encoding, Parser, Payload};
 
 /// Imports, exports, memories and the description of a component.
@@ -24,7 +25,7 @@ impl Shape {
         for payload in Parser::new(0).parse_all(bytes) {
             payload
                 .and_then(|payload| shape.take(payload))
-                .map_err(|error| (format!("it is broken: {error}"), BROKEN))?;
+                .map_err(|error| (format!("it is broken: {}", one_line(error)), BROKEN))?;
         }
         Ok(shape)
     }

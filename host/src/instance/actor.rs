@@ -172,14 +172,9 @@ impl Actor {
     }
 
     fn start_turn(&mut self, turn: Turn, open: OpenTurn) {
-        if self.turns.len() >= self.limits.turns || self.sessions.len() >= self.limits.sessions {
-            let (limit, configured) = if self.turns.len() >= self.limits.turns {
-                ("turns", self.limits.turns)
-            } else {
-                ("sessions", self.limits.sessions)
-            };
+        if let Some(full) = self.full(turn.session) {
             if let Some(reader) = open.reader {
-                send_last(reader, HostError::Limit { limit, configured }.into());
+                send_last(reader, full.into());
             }
             return;
         }
@@ -311,10 +306,20 @@ impl Actor {
         Ok(())
     }
 
+    /// The limit that another turn of this session would pass.
+    fn full(&self, session: SessionId) -> Option<HostError> {
+        let (turns, sessions) = (self.limits.turns, self.limits.sessions);
+        if self.turns.len() >= turns {
+            return Some(HostError::Limit { limit: "turns", configured: turns });
+        }
+        let another = !self.sessions.contains(&session) && self.sessions.len() >= sessions;
+        another.then_some(HostError::Limit { limit: "sessions", configured: sessions })
+    }
+
     fn set_timer(&mut self, id: u64, after: u64) -> Result<(), PluginFault> {
-        let (configured, observed) = (self.limits.timers, self.timers.len());
-        if observed >= configured {
-            return Err(PluginFault::Limit { limit: "timers", configured, observed });
+        let (configured, running) = (self.limits.timers, self.timers.of_plugin());
+        if running >= configured && !self.timers.runs(TimerKey::Plugin(id)) {
+            return Err(PluginFault::Limit { limit: "timers", configured, observed: running + 1 });
         }
         // A timer beyond a day is a mistake of the plugin; it fires after a day.
         let after = Duration::from_millis(after.min(86_400_000));

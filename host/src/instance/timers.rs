@@ -35,8 +35,13 @@ impl Timers {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.running.len()
+    /// How many the plugin has.
+    pub(crate) fn of_plugin(&self) -> usize {
+        self.running.range(TimerKey::Plugin(0)..=TimerKey::Plugin(u64::MAX)).count()
+    }
+
+    pub(crate) fn runs(&self, key: TimerKey) -> bool {
+        self.running.contains_key(&key)
     }
 
     /// When the next one is due.
@@ -76,6 +81,6 @@ mod tests {
         timers.clear(TimerKey::Plugin(3));
         assert_eq!(timers.next(), Some(at(5)));
         assert_eq!(timers.take_due(at(20)), [TimerKey::Plugin(1), TimerKey::Plugin(2)]);
-        assert_eq!((timers.next(), timers.len()), (None, 0));
+        assert_eq!((timers.next(), timers.of_plugin()), (None, 0));
     }
 }

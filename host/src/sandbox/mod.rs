@@ -84,9 +84,19 @@ fn fault(store: &Store<State>, error: &wasmtime::Error) -> PluginFault {
         Some(Trap::Interrupt) => {
             PluginFault::CallBudget { configured: state.call_budget, observed: state.started.elapsed() }
         }
-        Some(trap) => PluginFault::Trapped(state.last_words().map_or_else(|| trap.to_string(), one_line)),
+        Some(trap) => PluginFault::Trapped(state.last_words().map_or_else(|| trap.to_string(), |text| one_line(text))),
+        None if is_data_limit(error) => PluginFault::Limit {
+            limit: "call_data_bytes",
+            configured: state.call_data_bytes,
+            observed: state.call_data_bytes.saturating_add(1),
+        },
         None => PluginFault::Trapped(one_line(error.root_cause())),
     }
+}
+
+/// wasmtime has no type for this one: its text is all there is. A test holds on to it.
+fn is_data_limit(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
 }
 
 fn instantiate_error(store: &Store<State>, limits: &Limits, error: &wasmtime::Error) -> TurnError {

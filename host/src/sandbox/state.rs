@@ -15,6 +15,7 @@ pub(crate) struct State {
     /// When the running call began.
     pub(super) started: Instant,
     pub(super) call_budget: Duration,
+    pub(super) call_data_bytes: usize,
     pub(super) wasi: Wasi,
     max_effects: usize,
     effects: Vec<Effect>,
@@ -27,6 +28,7 @@ impl State {
             limiter: Limiter::new(limits),
             started: Instant::now(),
             call_budget: limits.call_budget,
+            call_data_bytes: limits.call_data_bytes,
             wasi: Wasi::new(seed),
             max_effects: limits.call_effects,
             effects: Vec::new(),
@@ -64,12 +66,13 @@ impl State {
         self.fault.as_ref().or(self.limiter.refused())
     }
 
-    /// The last error the plugin logged in this call: a panic hook's text.
-    pub(super) fn last_words(&self) -> Option<&str> {
-        self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Log(Level::Error, text) => Some(text.as_str()),
+    /// The last error the plugin logged in this call, or else what it printed: a panic hook's text.
+    pub(super) fn last_words(&self) -> Option<String> {
+        let logged = self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Log(Level::Error, text) => Some(text.clone()),
             _ => None,
-        })
+        });
+        logged.or_else(|| self.wasi.printed()).filter(|text| !text.trim().is_empty())
     }
 }
 

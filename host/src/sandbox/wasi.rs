@@ -12,9 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
+use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::bindings::sync::io::streams::StreamError;
+use wasmtime_wasi::p2::{DynOutputStream, DynPollable, OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{
     Deterministic, HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
 };
@@ -50,6 +52,12 @@ impl Wasi {
         }
         let bytes = std::mem::take(&mut *self.printed.lock().unwrap_or_else(PoisonError::into_inner));
         String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
+    }
+
+    /// What was printed in this call so far.
+    pub(super) fn printed(&self) -> Option<String> {
+        let bytes = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.made.as_ref().map(|_| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn context(&self) -> (WasiCtx, ResourceTable) {
@@ -94,8 +102,22 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     poll.func_wrap("[method]pollable.block", |_, (_,): (Resource<DynPollable>,)| -> wasmtime::Result<()> {
         Err(no_waiting())
     })?;
+    let mut streams = linker.instance("wasi:io/streams@0.2.12")?;
+    streams.func_wrap("[method]output-stream.blocking-write-and-flush", write_at_once)?;
+    streams.func_wrap("[method]output-stream.blocking-flush", |_, (_,): (Resource<DynOutputStream>,)| {
+        Ok((Ok::<(), StreamError>(()),))
+    })?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+/// What standard output does with bytes: keep them. wasmtime-wasi would wait on a runtime for it, which is not ours.
+fn write_at_once(
+    mut store: StoreContextMut<'_, State>,
+    (stream, bytes): (Resource<DynOutputStream>, Vec<u8>),
+) -> wasmtime::Result<(Result<(), StreamError>,)> {
+    let written = store.data_mut().ctx().table.get_mut(&stream)?.write(bytes.into());
+    Ok((written.map_err(|_| StreamError::Closed),))
 }
 
 fn no_waiting() -> wasmtime::Error {

@@ -130,8 +130,7 @@ pub(crate) struct Provider<'a> {
     pub(crate) headers: BTreeMap<&'a str, Value<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) azure: Option<Azure<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) max_prompt_tokens: Option<u32>,
+    pub(crate) max_prompt_tokens: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_output_tokens: Option<u32>,
 }
