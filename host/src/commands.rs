@@ -46,9 +46,10 @@ impl Commands {
     }
 }
 
+/// The last line that says something; the process crate has escaped it.
 fn last_line(stderr: &str) -> String {
     let line = stderr.lines().rev().find(|line| !line.trim().is_empty());
-    line.map(|line| format!(": {}", line.trim().escape_debug())).unwrap_or_default()
+    line.map(|line| format!(": {}", line.trim())).unwrap_or_default()
 }
 
 #[cfg(test)]
