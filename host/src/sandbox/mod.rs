@@ -84,7 +84,7 @@ fn fault(store: &Store<State>, error: &wasmtime::Error) -> PluginFault {
         Some(Trap::Interrupt) => {
             PluginFault::CallBudget { configured: state.call_budget, observed: state.started.elapsed() }
         }
-        Some(trap) => PluginFault::Trapped(state.last_words().map_or_else(|| trap.to_string(), |text| one_line(text))),
+        Some(trap) => PluginFault::Trapped(state.last_words().map_or_else(|| trap.to_string(), one_line)),
         None if is_data_limit(error) => PluginFault::Limit {
             limit: "call_data_bytes",
             configured: state.call_data_bytes,
