@@ -1,7 +1,7 @@
 //! What a plugin asks of the host, collected while `handle` runs and performed after it.
 
 use crate::bindings::llm::provider::secrets::Chunk;
-use crate::bindings::llm::provider::{events, http, log, sidecar, types};
+use crate::bindings::llm::provider::{catalog, errors, events, http, log, permissions, sidecar, types};
 
 /// One call of an import.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,10 +16,18 @@ pub enum Effect {
     SidecarStart(sidecar::SidecarId, sidecar::Spec),
     /// `sidecar.send`.
     SidecarSend(sidecar::SidecarId, Vec<Chunk>),
+    /// `sidecar.close-input`.
+    SidecarCloseInput(sidecar::SidecarId),
     /// `sidecar.stop`.
     SidecarStop(sidecar::SidecarId, sidecar::StopMode),
     /// `tools.invoke`.
     ToolInvoke(types::TurnId, types::ToolCall),
+    /// `permissions.ask`.
+    PermissionAsk(types::TurnId, permissions::PermissionRequest),
+    /// `catalog.models`.
+    CatalogModels(types::QueryId, Result<Vec<catalog::Model>, errors::Error>),
+    /// `catalog.quota`.
+    CatalogQuota(types::QueryId, Result<Vec<catalog::Allowance>, errors::Error>),
     /// `timers.set`.
     TimerSet(u64, types::Milliseconds),
     /// `timers.clear`.

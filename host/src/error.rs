@@ -72,6 +72,17 @@ pub enum HostError {
     /// The turn ran longer than its owner allowed.
     #[error("the turn was not answered within {0:?}")]
     TurnDeadline(Duration),
+    /// A question about the provider was not answered in time.
+    #[error("the provider did not answer within {0:?}")]
+    QueryDeadline(Duration),
+    /// The plugin has no answer to a question of this kind.
+    #[error("the plugin {plugin} cannot tell {what}")]
+    NotOffered {
+        /// The plugin.
+        plugin: String,
+        /// What was asked.
+        what: &'static str,
+    },
     /// The instance was closed.
     #[error("the instance is closed")]
     Closed,
@@ -98,6 +109,8 @@ impl HostError {
             Self::Limit { limit, .. } => Some(format!("raise `Limits::{limit}`, or do less at once")),
             Self::PromptTooLarge { .. } => Some("shorten the conversation, or raise `Limits::prompt_bytes`".into()),
             Self::TurnDeadline(_) => Some("allow more time, or ask for less".into()),
+            Self::QueryDeadline(_) => Some("try again later".into()),
+            Self::NotOffered { .. } => Some("look at the provider's own pages".into()),
             Self::Io { .. } => Some("check that the path exists and may be written".into()),
             Self::Closed | Self::Engine(_) => None,
         }

@@ -37,6 +37,7 @@
 
 mod bindings;
 mod commands;
+mod defaults;
 mod effect;
 mod engine;
 mod error;
@@ -44,6 +45,7 @@ mod host;
 mod inspect;
 mod instance;
 mod limits;
+mod permission;
 mod plugin;
 mod private_dir;
 mod sandbox;
@@ -67,11 +69,16 @@ pub use host::{Host, HostConfig};
 pub use inspect::{Capability, Description, Inspection, SecretWanted, inspect};
 pub use instance::{Instance, Observer};
 pub use limits::Limits;
+pub use permission::{
+    AllowKinds, Deciding, DenyAll, PermissionDecision, PermissionKind, PermissionPolicy, PermissionRequest, denied,
+};
 pub use plugin::Plugin;
 pub use sandbox::Sandbox;
 pub use secret::{Destination, Secret, SecretGrant};
 pub use session::{Session, TurnRequest, user_message};
-pub use sidecar::{CopilotCli, Launch, Network, OnProgress, Preparing, SidecarProgram, SidecarUnavailable};
+pub use sidecar::{
+    CopilotCli, Launch, Network, OnProgress, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted,
+};
 pub use tenant::{Policy, Tenant};
 pub use tool::{Tool, ToolFuture, ToolOutput};
 pub use turn::{Canceller, Turn};
@@ -80,7 +87,8 @@ pub use turn::{Canceller, Turn};
 pub mod wit {
     pub use crate::bindings::exports::llm::provider::provider;
     pub use crate::bindings::llm::provider::{
-        errors, events, http, http_types, log, secrets, sidecar, sidecar_types, timers, tools, types,
+        catalog, errors, events, http, http_types, log, permissions, secrets, sidecar, sidecar_types, timers, tools,
+        types,
     };
 }
 

@@ -70,6 +70,14 @@ pub struct Limits {
     pub tool_deadline: Duration,
     /// Bytes of a tool's result.
     pub tool_result_bytes: usize,
+    /// How long a decision on a permission may take: a person is asked in a chat. Then it counts as denied.
+    pub permission_deadline: Duration,
+    /// Questions about models and quota that wait at once on an instance.
+    pub queries: usize,
+    /// How long such a question may wait. A sidecar may have to start first, and the service be asked.
+    pub query_deadline: Duration,
+    /// Bytes of the report a sidecar leaves in a file. The Copilot CLI's usage has 2 KiB a model.
+    pub sidecar_report_bytes: usize,
     /// Bytes of a log line, escaped.
     pub log_line_bytes: usize,
     /// Bytes of log lines of an instance in a second; what comes beyond is counted and dropped.
@@ -108,6 +116,10 @@ impl Default for Limits {
             tool_calls: 32,
             tool_deadline: Duration::from_secs(120),
             tool_result_bytes: 1 << 20,
+            permission_deadline: Duration::from_secs(300),
+            queries: 16,
+            query_deadline: Duration::from_secs(60),
+            sidecar_report_bytes: 256 << 10,
             log_line_bytes: 8 << 10,
             log_bytes_per_second: 64 << 10,
         }

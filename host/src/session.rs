@@ -27,6 +27,10 @@ pub struct TurnRequest {
     pub max_output_tokens: Option<u32>,
     /// How hard to think.
     pub reasoning_effort: Option<ReasoningEffort>,
+    /// How freely the model chooses its words.
+    pub temperature: Option<f64>,
+    /// A JSON schema that the answer's text must follow.
+    pub output_schema: Option<String>,
     /// Fails the turn when its provider is silent for so long; the configuration's figure when absent.
     pub activity_timeout: Option<Duration>,
     /// Fails the turn when it takes longer; [`crate::Limits::turn_deadline`] when absent.
@@ -45,6 +49,8 @@ impl TurnRequest {
             tool_owner: ToolOwner::Callback,
             max_output_tokens: None,
             reasoning_effort: None,
+            temperature: None,
+            output_schema: None,
             activity_timeout: None,
             deadline: None,
         }
@@ -156,8 +162,11 @@ impl Session {
             system: request.system,
             tools: request.tools.iter().map(|tool| tool.definition()).collect(),
             tool_owner: request.tool_owner,
+            provider_tools: self.instance.0.tenant.0.policy.provider_tools.iter().cloned().collect(),
             max_output_tokens: request.max_output_tokens,
             reasoning_effort: request.reasoning_effort,
+            temperature: request.temperature,
+            output_schema: request.output_schema,
             activity_timeout: request.activity_timeout.map(milliseconds),
         };
         WitTurn { session: self.id, id, history: request.history, options }

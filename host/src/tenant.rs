@@ -4,6 +4,7 @@ use crate::error::HostError;
 use crate::host::Host;
 use crate::inspect::Capability;
 use crate::instance::Instance;
+use crate::permission::{DenyAll, PermissionPolicy};
 use crate::plugin::Plugin;
 use crate::secret::{SecretGrant, Secrets};
 use crate::sidecar::SidecarProgram;
@@ -24,6 +25,10 @@ pub struct Policy {
     /// The way out for the `http` import; none when absent. Its connections are this tenant's alone: give each tenant
     /// one of its own.
     pub egress: Option<Egress>,
+    /// The provider's own tools that are on, by its names. None, unless the policy lists them.
+    pub provider_tools: BTreeSet<String>,
+    /// Decides what the model may do with them.
+    pub permissions: Arc<dyn PermissionPolicy>,
     /// The tenant's own directory, for its sidecars' homes. Made with mode 0700 when first needed.
     pub directory: PathBuf,
     /// Makes the randomness of instances. Two instances never share a seed.
@@ -31,14 +36,23 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Grants what every plugin needs to answer at all: events, timers and the log.
+    /// Grants what every plugin needs to answer at all: events, timers and the log; and what grants nothing by itself:
+    /// to ask this policy for permissions, and to answer questions about the provider.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
-            capabilities: BTreeSet::from([Capability::Events, Capability::Timers, Capability::Log]),
+            capabilities: BTreeSet::from([
+                Capability::Events,
+                Capability::Timers,
+                Capability::Log,
+                Capability::Permissions,
+                Capability::Catalog,
+            ]),
             secrets: BTreeMap::new(),
             sidecars: Vec::new(),
             egress: None,
+            provider_tools: BTreeSet::new(),
+            permissions: Arc::new(DenyAll),
             directory: directory.into(),
             seed: 0,
         }
@@ -70,6 +84,18 @@ impl Policy {
     pub fn egress(mut self, egress: Egress) -> Self {
         self.egress = Some(egress);
         self.allow(Capability::Http)
+    }
+
+    /// Turns on tools of the provider's own, and says who decides what the model may do with them.
+    #[must_use]
+    pub fn provider_tools<N: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+        permissions: impl PermissionPolicy,
+    ) -> Self {
+        self.provider_tools.extend(names.into_iter().map(Into::into));
+        self.permissions = Arc::new(permissions);
+        self
     }
 
     /// The first import of a plugin that is not granted.

@@ -1,8 +1,8 @@
 //! The fake CLI as an entry of the host's catalogue.
 
 use llm_provider_host::process::Spec;
-use llm_provider_host::{Launch, Preparing, SidecarProgram};
-use std::path::{Path, PathBuf};
+use llm_provider_host::{Launch, Preparing, SidecarProgram, Start, Wanted};
+use std::path::PathBuf;
 
 /// Starts a program that speaks the protocol, under the name plugins ask for.
 pub struct FakeSidecar {
@@ -21,9 +21,11 @@ impl SidecarProgram for FakeSidecar {
         &["COPILOT_SDK_AUTH_TOKEN"]
     }
 
-    fn prepare<'a>(&'a self, tenant_directory: &'a Path, _secret_variables: &'a [String]) -> Preparing<'a> {
-        let spec = self.args.iter().fold(Spec::new(&self.program, tenant_directory), |spec, arg| spec.arg(arg));
-        let working_directory = tenant_directory.to_owned();
-        Box::pin(async move { Ok(Launch { spec, version: "1.0.102".into(), working_directory }) })
+    fn prepare<'a>(&'a self, wanted: Wanted<'a>) -> Preparing<'a> {
+        let directory = wanted.tenant_directory;
+        let spec = self.args.iter().fold(Spec::new(&self.program, directory), |spec, arg| spec.arg(arg));
+        let working_directory = directory.to_owned();
+        let start = Start::Spawn(spec);
+        Box::pin(async move { Ok(Launch { start, version: "1.0.102".into(), working_directory, report: None }) })
     }
 }

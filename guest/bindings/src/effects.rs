@@ -3,10 +3,11 @@
 //! A plugin composes its own effect type from these. What it leaves out is not linked, so it does not appear among the
 //! component's imports.
 
+use crate::errors::Error;
 use crate::plugin::Perform;
 use crate::secrets::Chunk;
-use crate::types::{Milliseconds, ToolCall, TurnId};
-use crate::{events, http, log, sidecar, timers, tools};
+use crate::types::{Milliseconds, QueryId, ToolCall, TurnId};
+use crate::{catalog, events, http, log, permissions, sidecar, timers, tools};
 
 /// Requests through the `http` import.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +34,8 @@ pub enum SidecarEffect {
     Start(sidecar::SidecarId, sidecar::Spec),
     /// Writes to its standard input.
     Send(sidecar::SidecarId, Vec<Chunk>),
+    /// Ends its standard input.
+    CloseInput(sidecar::SidecarId),
     /// Ends it.
     Stop(sidecar::SidecarId, sidecar::StopMode),
 }
@@ -42,6 +45,7 @@ impl Perform for SidecarEffect {
         match self {
             Self::Start(id, spec) => sidecar::start(id, &spec),
             Self::Send(id, data) => sidecar::send(id, &data),
+            Self::CloseInput(id) => sidecar::close_input(id),
             Self::Stop(id, mode) => sidecar::stop(id, mode),
         }
     }
@@ -58,6 +62,39 @@ impl Perform for ToolEffect {
     fn perform(self) {
         match self {
             Self::Invoke(turn, call) => tools::invoke(turn, &call),
+        }
+    }
+}
+
+/// Permissions that the host's policy decides.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PermissionEffect {
+    /// Asks for one.
+    Ask(TurnId, permissions::PermissionRequest),
+}
+
+impl Perform for PermissionEffect {
+    fn perform(self) {
+        match self {
+            Self::Ask(turn, request) => permissions::ask(turn, &request),
+        }
+    }
+}
+
+/// Answers to questions about the provider itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CatalogEffect {
+    /// Which models there are.
+    Models(QueryId, Result<Vec<catalog::Model>, Error>),
+    /// What is left of what was granted.
+    Quota(QueryId, Result<Vec<catalog::Allowance>, Error>),
+}
+
+impl Perform for CatalogEffect {
+    fn perform(self) {
+        match self {
+            Self::Models(id, result) => catalog::models(id, result.as_deref()),
+            Self::Quota(id, result) => catalog::quota(id, result.as_deref()),
         }
     }
 }

@@ -7,12 +7,13 @@
 #![deny(missing_docs)]
 
 mod bindings;
+mod defaults;
 pub mod effects;
 mod plugin;
 
 pub use bindings::exports::llm::provider::provider;
 pub use bindings::llm::provider::{
-    errors, events, http, http_types, log, secrets, sidecar, sidecar_types, timers, tools, types,
+    catalog, errors, events, http, http_types, log, permissions, secrets, sidecar, sidecar_types, timers, tools, types,
 };
 pub use plugin::{Perform, Plugin};
 

@@ -98,7 +98,9 @@ impl Copilot {
         };
         self.link = Link::Starting { id };
         self.decoder = Decoder::default();
-        self.port.out.push(SidecarEffect::Start(id, Spec { name: SIDECAR.to_owned(), secrets }).into());
+        self.port
+            .out
+            .push(SidecarEffect::Start(id, Spec { name: SIDECAR.to_owned(), settings: Vec::new(), secrets }).into());
     }
 
     /// The process runs: shake hands.

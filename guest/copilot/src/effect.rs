@@ -1,7 +1,9 @@
 //! What this plugin asks of the host. There is no HTTP in it, so the component does not import `http`.
 
 use llm_provider_guest::Perform;
-use llm_provider_guest::effects::{EventEffect, LogEffect, SidecarEffect, TimerEffect, ToolEffect};
+use llm_provider_guest::effects::{
+    CatalogEffect, EventEffect, LogEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect,
+};
 
 /// An effect of the Copilot plugin.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +18,10 @@ pub enum Effect {
     Log(LogEffect),
     /// Tools that the host runs.
     Tool(ToolEffect),
+    /// Permissions that the host's policy decides.
+    Permission(PermissionEffect),
+    /// Answers to questions about the provider.
+    Catalog(CatalogEffect),
 }
 
 impl Perform for Effect {
@@ -26,6 +32,8 @@ impl Perform for Effect {
             Self::Event(effect) => effect.perform(),
             Self::Log(effect) => effect.perform(),
             Self::Tool(effect) => effect.perform(),
+            Self::Permission(effect) => effect.perform(),
+            Self::Catalog(effect) => effect.perform(),
         }
     }
 }
@@ -57,5 +65,17 @@ impl From<LogEffect> for Effect {
 impl From<ToolEffect> for Effect {
     fn from(effect: ToolEffect) -> Self {
         Self::Tool(effect)
+    }
+}
+
+impl From<PermissionEffect> for Effect {
+    fn from(effect: PermissionEffect) -> Self {
+        Self::Permission(effect)
+    }
+}
+
+impl From<CatalogEffect> for Effect {
+    fn from(effect: CatalogEffect) -> Self {
+        Self::Catalog(effect)
     }
 }

@@ -73,6 +73,8 @@ impl Copilot {
             Input::SidecarExited(end) => self.sidecar_exited(&end),
             Input::TimerFired(id) => self.timer_fired(id),
             Input::Shutdown => self.shutdown(),
+            Input::PermissionDecided(_) => {}
+            Input::ListModels(_) | Input::ReadQuota(_) => {}
             // This plugin sends no HTTP requests, so these cannot come.
             Input::HttpResponse(_) | Input::HttpChunk(_) | Input::HttpEnd(_) | Input::HttpFailed(_) => {}
         }

@@ -134,7 +134,7 @@ impl World {
             }
             Op::Exited if rig.sidecar.is_some() && !self.starting => {
                 let id = rig.sidecar.take().unwrap();
-                let exit = Exit { code: None, signal: Some(9), stderr_tail: String::new(), reason: None };
+                let exit = Exit { signal: Some(9), ..Exit::default() };
                 rig.give(Input::SidecarExited(SidecarEnd { id, exit }));
             }
             Op::Answer { which, kind } => self.answer(*which, *kind),

@@ -161,10 +161,13 @@ fn verdict(verdict: Verdict) -> &'static str {
 
 fn notice_kind(kind: &NoticeKind) -> &str {
     match kind {
+        NoticeKind::Opened => "opened",
+        NoticeKind::Continued => "continued",
         NoticeKind::ReSeeded => "re-seeded",
         NoticeKind::Resumed => "resumed",
         NoticeKind::Restarted => "restarted",
         NoticeKind::ProviderRetry => "provider-retry",
+        NoticeKind::Retry => "retry",
         NoticeKind::ModelSwitched => "model-switched",
         NoticeKind::UnknownEventIgnored => "unknown-event-ignored",
         NoticeKind::PermissionDenied => "permission-denied",

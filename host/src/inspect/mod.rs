@@ -19,6 +19,10 @@ pub enum Capability {
     Sidecar,
     /// Have tools run.
     Tools,
+    /// Ask for permissions on behalf of the model.
+    Permissions,
+    /// Tell models and quota.
+    Catalog,
     /// Set timers.
     Timers,
     /// Tell turns what happens.
@@ -37,6 +41,8 @@ impl Capability {
             Self::Http => "http",
             Self::Sidecar => "sidecar",
             Self::Tools => "tools",
+            Self::Permissions => "permissions",
+            Self::Catalog => "catalog",
             Self::Timers => "timers",
             Self::Events => "events",
             Self::Log => "log",
@@ -51,6 +57,8 @@ impl Capability {
             Self::Http => "sends HTTP requests to the origins the policy grants",
             Self::Sidecar => "starts the helper processes the policy grants",
             Self::Tools => "has tools run, for turns that offer some",
+            Self::Permissions => "asks the policy what the model may do with the provider's own tools",
+            Self::Catalog => "tells which models there are and what is left of a quota",
             Self::Timers => "sets timers",
             Self::Events => "tells turns what happens",
             Self::Log => "writes to the log",
@@ -68,6 +76,8 @@ impl Capability {
             Some("http") => Ok(Some(Self::Http)),
             Some("sidecar") => Ok(Some(Self::Sidecar)),
             Some("tools") => Ok(Some(Self::Tools)),
+            Some("permissions") => Ok(Some(Self::Permissions)),
+            Some("catalog") => Ok(Some(Self::Catalog)),
             Some("timers") => Ok(Some(Self::Timers)),
             Some("events") => Ok(Some(Self::Events)),
             Some("log") => Ok(Some(Self::Log)),

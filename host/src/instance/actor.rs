@@ -9,12 +9,13 @@ use super::log::PluginLog;
 use super::mail::{Mail, Signals};
 use super::observer::Observer;
 use super::outside::Outside;
+use super::queries::{Queries, Query};
 use super::timers::{TimerKey, Timers};
 use super::turns::{CancelCause, Delivered, OpenTurn, Turns, send_last};
-use super::{Address, tools};
+use super::{Address, permissions, tools};
 use crate::bindings::exports::llm::provider::provider::{Input, Turn};
 use crate::bindings::llm::provider::events::Event;
-use crate::bindings::llm::provider::types::{SessionId, TurnId};
+use crate::bindings::llm::provider::types::{QueryId, SessionId, TurnId};
 use crate::effect::Effect;
 use crate::error::{HostError, PluginFault, TurnError};
 use crate::limits::Limits;
@@ -41,6 +42,7 @@ pub(super) fn start(tenant: Tenant, plugin: &Plugin, sandbox: Sandbox, observer:
         sender: sender.clone(),
         signals: Arc::clone(&signals),
         turns: Turns::default(),
+        queries: Queries::default(),
         sessions: BTreeSet::new(),
         timers: Timers::default(),
         log: PluginLog::new(&plugin.inspection().description.name, &limits),
@@ -63,6 +65,7 @@ struct Actor {
     sender: mpsc::Sender<Input>,
     signals: Arc<Signals>,
     turns: Turns,
+    queries: Queries,
     sessions: BTreeSet<SessionId>,
     timers: Timers,
     log: PluginLog,
@@ -149,6 +152,7 @@ impl Actor {
     fn take_mail(&mut self, mail: Mail) {
         match mail {
             Mail::StartTurn(turn, open) => self.start_turn(*turn, *open),
+            Mail::Ask(id, query) => self.ask(id, query),
             Mail::Close(done) => {
                 self.closing = Some(done);
                 for turn in self.turns.ids() {
@@ -165,6 +169,10 @@ impl Actor {
             Input::ToolResult(answer) => match self.turns.get_mut(answer.turn) {
                 Some(turn) => drop(turn.running.remove(&answer.result.call_id)),
                 None => return, // the turn ended while the tool ran
+            },
+            Input::PermissionDecided(answer) => match self.turns.get_mut(answer.turn) {
+                Some(turn) => drop(turn.asked.remove(&answer.id)),
+                None => return, // the turn ended while the policy decided
             },
             _ => {}
         }
@@ -184,6 +192,13 @@ impl Actor {
         self.timers.set(TimerKey::TurnDeadline(turn.id), Instant::now() + open.deadline);
         self.turns.insert(turn.id, open);
         self.due.push(Input::StartTurn(turn));
+    }
+
+    fn ask(&mut self, id: QueryId, query: Query) {
+        if let Some(input) = self.queries.ask(id, query, self.limits.queries) {
+            self.timers.set(TimerKey::QueryDeadline(id), Instant::now() + self.limits.query_deadline);
+            self.due.push(input);
+        }
     }
 
     /// Cancels what was asked to be cancelled. The mail that waits is taken in between: a turn that is cancelled as soon
@@ -212,6 +227,7 @@ impl Actor {
         if turn.cancelled.is_none() {
             turn.cancelled = Some(cause);
             turn.running.clear();
+            turn.asked.clear();
             self.timers.clear(TimerKey::TurnDeadline(id));
             self.timers.set(TimerKey::CancelGrace(id), Instant::now() + self.limits.cancel_grace);
             self.due.push(Input::CancelTurn(id));
@@ -225,6 +241,11 @@ impl Actor {
                 TimerKey::TurnDeadline(id) => {
                     let after = self.turns.get_mut(id).map_or(Duration::ZERO, |turn| turn.deadline);
                     self.cancel(id, CancelCause::Deadline(after));
+                }
+                TimerKey::QueryDeadline(id) => {
+                    if let Some(query) = self.queries.take(id) {
+                        query.fail(HostError::QueryDeadline(self.limits.query_deadline).into());
+                    }
                 }
                 TimerKey::CancelGrace(id) => {
                     let grace = self.limits.cancel_grace;
@@ -263,6 +284,7 @@ impl Actor {
             Effect::Event(turn, event) => self.emit(turn, event).await?,
             Effect::SidecarStart(id, spec) => self.due.extend(self.outside.start_sidecar(id, &spec)),
             Effect::SidecarSend(id, data) => self.outside.send_sidecar(id, data).map_err(PluginFault::Contract)?,
+            Effect::SidecarCloseInput(id) => self.outside.close_input(id),
             Effect::SidecarStop(id, mode) => self.outside.stop_sidecar(id, mode),
             Effect::HttpSend(id, request) => self.due.extend(self.outside.send_http(id, request)),
             Effect::HttpCancel(id) => self.outside.cancel_http(id),
@@ -272,6 +294,24 @@ impl Actor {
                     return Err(PluginFault::Contract(format!("it invoked a tool for turn {id}, which is not open")));
                 }
             },
+            Effect::PermissionAsk(id, request) => match self.turns.get_mut(id) {
+                Some(turn) => {
+                    let policy = &self.tenant.0.policy.permissions;
+                    permissions::ask(id, turn, request, policy, &self.limits, self.sender.clone());
+                }
+                None => {
+                    let what = format!("it asked for a permission for turn {id}, which is not open");
+                    return Err(PluginFault::Contract(what));
+                }
+            },
+            Effect::CatalogModels(id, result) => {
+                self.timers.clear(TimerKey::QueryDeadline(id));
+                self.queries.models(id, result)?;
+            }
+            Effect::CatalogQuota(id, result) => {
+                self.timers.clear(TimerKey::QueryDeadline(id));
+                self.queries.quota(id, result)?;
+            }
             Effect::TimerSet(id, after) => self.set_timer(id, after)?,
             Effect::TimerClear(id) => self.timers.clear(TimerKey::Plugin(id)),
             Effect::Log(level, text) => {
@@ -354,6 +394,7 @@ impl Actor {
         while let Ok(mail) = self.inbox.try_recv() {
             match mail {
                 Mail::StartTurn(_, open) => end_unstarted(*open, HostError::Closed.into()),
+                Mail::Ask(_, query) => query.fail(HostError::Closed.into()),
                 Mail::Close(done) => done.send(()).unwrap_or(()),
             }
         }
@@ -365,9 +406,11 @@ impl Actor {
         tracing::warn!(%fault, "a plugin was stopped");
         self.inbox.close();
         self.turns.end_all(fault);
+        self.queries.end_all(fault);
         while let Ok(mail) = self.inbox.try_recv() {
             match mail {
                 Mail::StartTurn(_, open) => end_unstarted(*open, fault.clone().into()),
+                Mail::Ask(_, query) => query.fail(fault.clone().into()),
                 Mail::Close(done) => done.send(()).unwrap_or(()),
             }
         }

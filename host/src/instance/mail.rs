@@ -1,8 +1,9 @@
 //! What reaches an instance's actor from outside.
 
+use super::queries::Query;
 use super::turns::OpenTurn;
 use crate::bindings::exports::llm::provider::provider::Turn;
-use crate::bindings::llm::provider::types::{SessionId, TurnId};
+use crate::bindings::llm::provider::types::{QueryId, SessionId, TurnId};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
@@ -10,6 +11,8 @@ use tokio::sync::{Notify, oneshot};
 pub(crate) enum Mail {
     /// A question, with the place for its answer.
     StartTurn(Box<Turn>, Box<OpenTurn>),
+    /// A question about the provider itself.
+    Ask(QueryId, Query),
     /// End everything politely, then answer.
     Close(oneshot::Sender<()>),
 }

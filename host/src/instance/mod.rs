@@ -6,17 +6,22 @@ mod log;
 mod mail;
 mod observer;
 mod outside;
+mod permissions;
+mod queries;
 mod requests;
 mod timers;
 mod tools;
 mod turns;
 
+use crate::bindings::llm::provider::catalog::{Allowance, Model};
 use crate::error::{HostError, TurnError};
+use crate::inspect::Capability;
 use crate::plugin::Plugin;
 use crate::session::Session;
 use crate::tenant::Tenant;
 pub(crate) use mail::{Mail, Signals};
 pub use observer::Observer;
+use queries::Query;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -81,6 +86,46 @@ impl Instance {
     /// Safe; a later call starts again.
     pub async fn start(&self) -> Result<(), TurnError> {
         self.0.address().await.map(drop)
+    }
+
+    /// The models that can be asked for. Starts the sidecar if the plugin needs it to know.
+    ///
+    /// # Errors
+    /// [`HostError::NotOffered`] from a plugin that has no such list, [`TurnError::Provider`] when the provider has none
+    /// for this account or endpoint.
+    ///
+    /// # Cancel safety
+    /// Safe; the question is forgotten.
+    pub async fn models(&self) -> Result<Vec<Model>, TurnError> {
+        self.ask("which models there are", Query::Models).await
+    }
+
+    /// What is left of what the account was granted.
+    ///
+    /// # Errors
+    /// As [`Instance::models`].
+    ///
+    /// # Cancel safety
+    /// Safe; the question is forgotten.
+    pub async fn quota(&self) -> Result<Vec<Allowance>, TurnError> {
+        self.ask("what is left of a quota", Query::Quota).await
+    }
+
+    async fn ask<T>(
+        &self,
+        what: &'static str,
+        query: impl FnOnce(oneshot::Sender<Result<T, TurnError>>) -> Query,
+    ) -> Result<T, TurnError> {
+        let inspection = self.0.plugin.inspection();
+        if !inspection.capabilities.contains(&Capability::Catalog) {
+            let plugin = inspection.description.name.clone();
+            return Err(HostError::NotOffered { plugin, what }.into());
+        }
+        let address = self.0.address().await?;
+        let (asked, answer) = oneshot::channel();
+        let sent = address.mail.send(Mail::Ask(self.0.next_id(), query(asked))).await;
+        sent.map_err(|_| HostError::Closed)?;
+        answer.await.map_err(|_| HostError::Closed)?
     }
 
     /// Ends open turns and sidecars politely, within [`crate::Limits::shutdown_grace`]. A later turn starts afresh.

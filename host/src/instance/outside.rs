@@ -64,6 +64,8 @@ impl Outside {
             return Err(refused(message, Some("raise `Limits::sidecars`")));
         }
         let program = self.granted(&spec.name)?;
+        let settings: BTreeMap<String, String> =
+            spec.settings.iter().map(|setting| (setting.name.clone(), setting.value.clone())).collect();
         let mut secret_variables = Vec::new();
         for wanted in &spec.secrets {
             if !program.secret_variables().contains(&wanted.name.as_str()) {
@@ -79,6 +81,7 @@ impl Outside {
             id,
             program,
             tenant_directory: self.tenant.0.policy.directory.clone(),
+            settings,
             secret_variables,
             scrubber: self.scrubber.clone(),
             limits: limits.clone(),
@@ -104,6 +107,15 @@ impl Outside {
             self.stop_sidecar(id, StopMode::Kill);
         }
         Ok(())
+    }
+
+    /// Ends a sidecar's input after what was written.
+    pub(crate) fn close_input(&mut self, id: SidecarId) {
+        if let Some((_, run)) = self.sidecars.get(&id)
+            && !run.order(Order::CloseInput)
+        {
+            self.stop_sidecar(id, StopMode::Kill);
+        }
     }
 
     pub(crate) fn stop_sidecar(&mut self, id: SidecarId, mode: StopMode) {

@@ -1,6 +1,6 @@
 //! The timers of an instance: the plugin's and the host's own, in one queue.
 
-use crate::bindings::llm::provider::types::TurnId;
+use crate::bindings::llm::provider::types::{QueryId, TurnId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -13,6 +13,8 @@ pub(crate) enum TimerKey {
     TurnDeadline(TurnId),
     /// A plugin has had the time it may take to end a cancelled turn.
     CancelGrace(TurnId),
+    /// A question about the provider has waited as long as it may.
+    QueryDeadline(QueryId),
 }
 
 #[derive(Debug, Default)]

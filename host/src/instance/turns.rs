@@ -33,6 +33,8 @@ pub(crate) struct OpenTurn {
     pub(crate) cancelled: Option<CancelCause>,
     /// Tools that run, by call.
     pub(crate) running: BTreeMap<String, Task>,
+    /// Permissions that wait for their decision, by request.
+    pub(crate) asked: BTreeMap<String, Task>,
     /// Calls that ran or run: none runs twice.
     pub(crate) called: BTreeSet<String>,
     /// Something was left out, since the turn is cancelled and its reader's queue was full: nothing but its last item
@@ -55,6 +57,7 @@ impl OpenTurn {
             deadline,
             cancelled: None,
             running: BTreeMap::new(),
+            asked: BTreeMap::new(),
             called: BTreeSet::new(),
             behind: false,
             contract: Contract::default(),
@@ -71,20 +74,11 @@ impl OpenTurn {
     }
 
     fn failed(&self, failed: Failed) -> Vec<TurnItem> {
-        let nothing = Usage {
-            model_calls: 0,
-            input_tokens: 0,
-            output_tokens: 0,
-            reasoning_tokens: 0,
-            cache_read_tokens: 0,
-            cache_write_tokens: 0,
-            premium_requests: 0.0,
-        };
         let error = match self.cancelled {
             Some(CancelCause::Deadline(after)) => HostError::TurnDeadline(after).into(),
             Some(CancelCause::Owner) | None => TurnError::from(failed.error),
         };
-        let spent = (failed.usage != nothing).then_some(Ok(Event::Usage(failed.usage)));
+        let spent = (failed.usage != Usage::default()).then_some(Ok(Event::Usage(failed.usage)));
         spent.into_iter().chain([Err(error)]).collect()
     }
 }

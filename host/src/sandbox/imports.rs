@@ -3,7 +3,7 @@
 use super::state::State;
 use crate::bindings::llm::provider::secrets::Chunk;
 use crate::bindings::llm::provider::{
-    errors, events, http, http_types, log, secrets, sidecar, sidecar_types, timers, tools, types,
+    catalog, errors, events, http, http_types, log, permissions, secrets, sidecar, sidecar_types, timers, tools, types,
 };
 use crate::effect::Effect;
 use wasmtime::Result;
@@ -39,6 +39,10 @@ impl sidecar::Host for State {
         self.push(Effect::SidecarSend(id, data))
     }
 
+    fn close_input(&mut self, id: sidecar::SidecarId) -> Result<()> {
+        self.push(Effect::SidecarCloseInput(id))
+    }
+
     fn stop(&mut self, id: sidecar::SidecarId, mode: sidecar::StopMode) -> Result<()> {
         self.push(Effect::SidecarStop(id, mode))
     }
@@ -47,6 +51,30 @@ impl sidecar::Host for State {
 impl tools::Host for State {
     fn invoke(&mut self, turn: types::TurnId, call: types::ToolCall) -> Result<()> {
         self.push(Effect::ToolInvoke(turn, call))
+    }
+}
+
+impl permissions::Host for State {
+    fn ask(&mut self, turn: types::TurnId, request: permissions::PermissionRequest) -> Result<()> {
+        self.push(Effect::PermissionAsk(turn, request))
+    }
+}
+
+impl catalog::Host for State {
+    fn models(
+        &mut self,
+        id: types::QueryId,
+        result: std::result::Result<Vec<catalog::Model>, errors::Error>,
+    ) -> Result<()> {
+        self.push(Effect::CatalogModels(id, result))
+    }
+
+    fn quota(
+        &mut self,
+        id: types::QueryId,
+        result: std::result::Result<Vec<catalog::Allowance>, errors::Error>,
+    ) -> Result<()> {
+        self.push(Effect::CatalogQuota(id, result))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What stands here was seen with version 1.0.102; ARCHITECTURE.md says how.
 
-use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable};
+use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
 use crate::private_dir::create_private_dir;
 use llm_provider_artefact::{Located, Progress, Request};
 use llm_provider_process::Spec;
@@ -58,17 +58,22 @@ impl CopilotCli {
         }
     }
 
-    async fn launch(&self, tenant: &Path, secret_variables: &[String]) -> Result<Launch, SidecarUnavailable> {
+    async fn launch(&self, wanted: Wanted<'_>) -> Result<Launch, SidecarUnavailable> {
+        if let Some(name) = wanted.settings.keys().next() {
+            let message = format!("the sidecar copilot-cli has no setting `{}`", name.escape_debug());
+            return Err(SidecarUnavailable { message, hint: None });
+        }
         let on_progress = Arc::clone(&self.on_progress);
         let found = llm_provider_artefact::obtain(&self.artefact, &move |progress| on_progress(progress))
             .await
             .map_err(|error| SidecarUnavailable { message: error.to_string(), hint: error.hint() })?;
-        let places = Places::below(tenant, self.unpack_dir.clone());
+        let places = Places::below(wanted.tenant_directory, self.unpack_dir.clone());
         places.create()?;
         Ok(Launch {
-            spec: self.spec(&found, &places, secret_variables)?,
+            start: Start::Spawn(self.spec(&found, &places, wanted.secret_variables)?),
             version: found.version.map_or_else(|| "unknown".to_owned(), |version| version.to_string()),
             working_directory: places.work,
+            report: None,
         })
     }
 
@@ -106,8 +111,8 @@ impl SidecarProgram for CopilotCli {
         &[TOKEN_VARIABLE]
     }
 
-    fn prepare<'a>(&'a self, tenant_directory: &'a Path, secret_variables: &'a [String]) -> Preparing<'a> {
-        Box::pin(self.launch(tenant_directory, secret_variables))
+    fn prepare<'a>(&'a self, wanted: Wanted<'a>) -> Preparing<'a> {
+        Box::pin(self.launch(wanted))
     }
 }
 

@@ -1,7 +1,9 @@
 //! What an entry of the catalogue decides: program, arguments, environment and directories.
 
 use llm_provider_process::Spec;
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
@@ -15,15 +17,38 @@ pub struct SidecarUnavailable {
     pub hint: Option<String>,
 }
 
+/// What is asked of an entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The tenant's own directory.
+    pub tenant_directory: &'a Path,
+    /// The variables with secrets that this run will have.
+    pub secret_variables: &'a [String],
+    /// The plugin's settings. The entry refuses those it does not know: they come from inside the sandbox.
+    pub settings: &'a BTreeMap<String, String>,
+}
+
+/// How a sidecar is reached.
+#[derive(Debug)]
+pub enum Start {
+    /// Start a process of its own: program, arguments, environment and directory. Secret variables are added by the host.
+    Spawn(Spec),
+    /// Connect to one that runs already and that others may use too.
+    Attach(SocketAddr),
+}
+
 /// How to start a sidecar.
 #[derive(Debug)]
 pub struct Launch {
-    /// Program, arguments, environment and directory. Secret variables are added by the host.
-    pub spec: Spec,
+    /// How it is reached.
+    pub start: Start,
     /// The version that was found.
     pub version: String,
     /// The directory to name to the program as the place to work in.
     pub working_directory: PathBuf,
+    /// A file that it leaves behind for the plugin when it ends. Read, bounded by
+    /// [`crate::Limits::sidecar_report_bytes`], and removed.
+    pub report: Option<PathBuf>,
 }
 
 /// The future of [`SidecarProgram::prepare`].
@@ -37,10 +62,9 @@ pub trait SidecarProgram: Send + Sync {
     /// Variables that may carry a secret.
     fn secret_variables(&self) -> &[&str];
 
-    /// Finds or fetches the program and makes its directories below `tenant_directory`. `secret_variables` are those
-    /// this run will have.
+    /// Finds or fetches the program and makes its directories below the tenant's.
     ///
     /// # Cancel safety
     /// Dropping the future leaves nothing half done.
-    fn prepare<'a>(&'a self, tenant_directory: &'a Path, secret_variables: &'a [String]) -> Preparing<'a>;
+    fn prepare<'a>(&'a self, wanted: Wanted<'a>) -> Preparing<'a>;
 }

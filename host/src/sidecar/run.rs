@@ -1,15 +1,15 @@
 //! One run of a sidecar: a task that starts the process, pumps its pipes and tells how it ended.
 
-use super::program::{SidecarProgram, SidecarUnavailable};
+use super::peer::{self, Peer, Reached};
+use super::program::{SidecarProgram, SidecarUnavailable, Wanted};
 use crate::bindings::exports::llm::provider::provider::{Input, SidecarBytes, SidecarEnd, SidecarFault, SidecarStart};
 use crate::bindings::llm::provider::sidecar::StopMode;
 use crate::bindings::llm::provider::sidecar_types::{Exit, SidecarId, Started};
-use crate::error::one_line;
 use crate::limits::Limits;
 use crate::scrub::Scrubber;
 use crate::tasks::{self, Task};
-use llm_provider_process::{Child, Running, Stdin, Stdout};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -30,6 +30,8 @@ pub(crate) struct RunContext {
     pub(crate) id: SidecarId,
     pub(crate) program: Arc<dyn SidecarProgram>,
     pub(crate) tenant_directory: PathBuf,
+    /// The plugin's settings, for the catalogue entry to check.
+    pub(crate) settings: BTreeMap<String, String>,
     /// Variables with their secret values.
     pub(crate) secret_variables: Vec<(String, Zeroizing<String>)>,
     pub(crate) scrubber: Scrubber,
@@ -41,6 +43,7 @@ pub(crate) struct RunContext {
 /// Something to do with a run.
 pub(crate) enum Order {
     Write(Zeroizing<Vec<u8>>),
+    CloseInput,
     Stop(StopMode),
 }
 
@@ -75,7 +78,8 @@ async fn live(context: RunContext, orders: mpsc::Receiver<Order>, pending: Arc<A
     let id = context.id;
     let inputs = context.inputs.clone();
     let last = match start(&context).await {
-        Ok((running, started)) => {
+        Ok(running) => {
+            let started = running.started.clone();
             let told = inputs.send(Input::SidecarStarted(SidecarStart { id, started })).await;
             if told.is_err() {
                 return; // the instance is gone; dropping the child ends it
@@ -87,23 +91,30 @@ async fn live(context: RunContext, orders: mpsc::Receiver<Order>, pending: Arc<A
     drop(inputs.send(last).await);
 }
 
-async fn start(context: &RunContext) -> Result<(Running, Started), SidecarUnavailable> {
+/// A run under way.
+struct Running {
+    reached: Reached,
+    started: Started,
+    report: Option<PathBuf>,
+}
+
+async fn start(context: &RunContext) -> Result<Running, SidecarUnavailable> {
     let names: Vec<String> = context.secret_variables.iter().map(|(name, _)| name.clone()).collect();
-    let launch = context
-        .program
-        .prepare(&context.tenant_directory, &names)
-        .await
-        .map_err(|error| SidecarUnavailable { message: context.scrubber.text(&error.message), hint: error.hint })?;
-    let mut spec = launch.spec.env(MARK, unique()).mark(MARK);
-    spec.stderr_ring = context.limits.stderr_bytes;
-    for (name, value) in &context.secret_variables {
-        spec = spec.env(name, value.as_str());
-    }
-    tracing::debug!(sidecar = context.program.name(), version = launch.version, ?spec, "starting a sidecar");
-    let failed = |error| SidecarUnavailable { message: one_line(error), hint: None };
-    let running = Child::spawn(spec).await.map_err(failed)?;
+    let wanted =
+        Wanted { tenant_directory: &context.tenant_directory, secret_variables: &names, settings: &context.settings };
+    let scrubbed =
+        |error: SidecarUnavailable| SidecarUnavailable { message: context.scrubber.text(&error.message), ..error };
+    let launch = context.program.prepare(wanted).await.map_err(scrubbed)?;
+    tracing::debug!(sidecar = context.program.name(), version = launch.version, start = ?launch.start, "starting");
+    let reached = Peer::reach(launch.start, |spec| {
+        let mut spec = spec.env(MARK, unique()).mark(MARK);
+        spec.stderr_ring = context.limits.stderr_bytes;
+        context.secret_variables.iter().fold(spec, |spec, (name, value)| spec.env(name, value.as_str()))
+    });
+    let reached = reached.await?;
     let working_directory = launch.working_directory.display().to_string();
-    Ok((running, Started { version: launch.version, working_directory }))
+    let started = Started { version: launch.version, working_directory, shared: reached.peer.is_shared() };
+    Ok(Running { reached, started, report: launch.report })
 }
 
 /// A value no other process on the machine carries.
@@ -116,13 +127,13 @@ fn unique() -> String {
 
 /// Runs the pipes until the process has ended, and tells how.
 async fn pump(context: RunContext, running: Running, orders: mpsc::Receiver<Order>, pending: Arc<AtomicUsize>) -> Exit {
-    let Running { stdin, stdout, child, .. } = running;
-    let child = Arc::new(child);
+    let Running { reached: Reached { input, output, peer }, report, .. } = running;
+    let child = Arc::new(peer);
     let scrubber = context.scrubber.clone();
     let (mut reason, mut exit) = (None, None);
     {
-        let read = read_all(&context, stdout, &child);
-        let write = obey(&context.limits, orders, stdin, Arc::clone(&child), pending);
+        let read = read_all(&context, output, &child);
+        let write = obey(&context.limits, orders, input, Arc::clone(&child), pending);
         tokio::pin!(read, write);
         let (mut reading, mut writing) = (true, true);
         while exit.is_none() || reading {
@@ -146,11 +157,42 @@ async fn pump(context: RunContext, running: Running, orders: mpsc::Receiver<Orde
         signal: exit.signal,
         stderr_tail: last_lines(&tail, context.limits.stderr_tail_bytes),
         reason,
+        report: match report {
+            Some(path) => {
+                read_report(&path, context.limits.sidecar_report_bytes).await.map(|text| scrubber.text(&text))
+            }
+            None => None,
+        },
     }
 }
 
+/// What the process left behind, if it is there and not longer than it may be. It is removed, whatever it is.
+async fn read_report(path: &Path, most: usize) -> Option<String> {
+    let path = path.to_owned();
+    let read = move || {
+        use std::io::Read;
+        let mut text = String::new();
+        let file = std::fs::File::open(&path);
+        let limit = u64::try_from(most).unwrap_or(u64::MAX);
+        let read = file.and_then(|file| file.take(limit.saturating_add(1)).read_to_string(&mut text));
+        drop(std::fs::remove_file(&path));
+        match read {
+            Ok(length) if length <= most => Some(text),
+            Ok(_) => {
+                tracing::warn!(path = %path.display(), most, "a sidecar's report is too long and was ignored");
+                None
+            }
+            Err(error) => {
+                tracing::debug!(path = %path.display(), %error, "a sidecar left no report");
+                None
+            }
+        }
+    };
+    tokio::task::spawn_blocking(read).await.ok().flatten()
+}
+
 /// Reads standard output to its end. Waits while the instance's mailbox is full, so the pipe fills and the process waits.
-async fn read_all(context: &RunContext, mut stdout: Stdout, child: &Child) {
+async fn read_all(context: &RunContext, mut output: peer::Output, child: &Peer) {
     let mut scrubber = context.scrubber.clone();
     let id = context.id;
     let mut buffer = Vec::with_capacity(context.limits.read_bytes);
@@ -158,7 +200,7 @@ async fn read_all(context: &RunContext, mut stdout: Stdout, child: &Child) {
         buffer.clear();
         let got = tokio::select! {
             biased;
-            got = stdout.read_buf(&mut buffer) => got.unwrap_or(0),
+            got = output.read_buf(&mut buffer) => got.unwrap_or(0),
             () = abandoned(child) => 0,
         };
         let end = got == 0;
@@ -167,13 +209,14 @@ async fn read_all(context: &RunContext, mut stdout: Stdout, child: &Child) {
             return;
         }
         if end {
+            child.hung_up();
             return;
         }
     }
 }
 
 /// Ends some time after the process: a descendant that escaped its group may hold the pipe open for ever.
-async fn abandoned(child: &Child) {
+async fn abandoned(child: &Peer) {
     child.wait().await;
     tokio::time::sleep(LAST_OUTPUT).await;
 }
@@ -182,18 +225,27 @@ async fn abandoned(child: &Child) {
 async fn obey(
     limits: &Limits,
     mut orders: mpsc::Receiver<Order>,
-    mut stdin: Stdin,
-    child: Arc<Child>,
+    input: peer::Input,
+    child: Arc<Peer>,
     pending: Arc<AtomicUsize>,
 ) -> Option<String> {
+    let mut input = Some(input);
     while let Some(order) = orders.recv().await {
         match order {
             Order::Write(bytes) => {
-                let written = write(&mut stdin, &bytes, limits.sidecar_write_stall).await;
+                let written = match &mut input {
+                    Some(input) => write(input, &bytes, limits.sidecar_write_stall).await,
+                    None => Ok(()), // what a plugin writes after it closed the input goes nowhere
+                };
                 pending.fetch_sub(bytes.len(), Ordering::Relaxed);
                 if let Err(reason) = written {
                     child.kill();
                     return Some(reason);
+                }
+            }
+            Order::CloseInput => {
+                if let Some(mut input) = input.take() {
+                    drop(input.shutdown().await);
                 }
             }
             Order::Stop(StopMode::Graceful) => drop(child.stop(limits.sidecar_grace).await),
@@ -204,9 +256,9 @@ async fn obey(
 }
 
 /// Writes in pieces of a pipe's size, each within the deadline: a large prompt may take its time, a deaf process may not.
-async fn write(stdin: &mut Stdin, bytes: &[u8], stall: Duration) -> Result<(), String> {
+async fn write(input: &mut peer::Input, bytes: &[u8], stall: Duration) -> Result<(), String> {
     for piece in bytes.chunks(64 << 10) {
-        match tokio::time::timeout(stall, stdin.write_all(piece)).await {
+        match tokio::time::timeout(stall, input.write_all(piece)).await {
             Ok(Ok(())) => {}
             // It has closed its input or ended; its exit says more.
             Ok(Err(_)) => return Err("it closed its standard input".to_owned()),

@@ -4,7 +4,6 @@ use crate::native::Native;
 use llm_provider_host::wit::provider::{SidecarBytes, SidecarStart, Turn, TurnOptions};
 use llm_provider_host::wit::secrets::Chunk;
 use llm_provider_host::wit::sidecar_types::Started;
-use llm_provider_host::wit::types::ToolOwner;
 use llm_provider_host::{Effect, Input, Plugin, Sandbox, user_message};
 use llmp_tests::fake_cli::FakeCli;
 
@@ -30,7 +29,8 @@ pub(crate) fn drive(plugin: &Plugin, deltas: usize) -> Driven {
         for effect in effects {
             match effect {
                 Effect::SidecarStart(id, _) => {
-                    let started = Started { version: "1.0.102".into(), working_directory: "/w".into() };
+                    let started =
+                        Started { version: "1.0.102".into(), working_directory: "/w".into(), ..Started::default() };
                     waiting.push(Input::SidecarStarted(SidecarStart { id, started }));
                 }
                 Effect::SidecarSend(id, chunks) => {
@@ -61,16 +61,7 @@ fn bytes(chunks: &[Chunk]) -> Vec<u8> {
 }
 
 fn turn() -> Turn {
-    let options = TurnOptions {
-        model: None,
-        system: None,
-        tools: Vec::new(),
-        tool_owner: ToolOwner::Callback,
-        max_output_tokens: None,
-        reasoning_effort: None,
-        activity_timeout: None,
-    };
-    Turn { session: 1, id: 2, history: vec![user_message("go")], options }
+    Turn { session: 1, id: 2, history: vec![user_message("go")], options: TurnOptions::default() }
 }
 
 /// The same turn in the same core, natively.

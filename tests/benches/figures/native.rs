@@ -6,7 +6,7 @@ use llm_provider_guest::effects::SidecarEffect;
 use llm_provider_guest::provider::{Input, Setup, SidecarBytes, SidecarStart, Turn, TurnOptions};
 use llm_provider_guest::secrets::Chunk;
 use llm_provider_guest::sidecar_types::Started;
-use llm_provider_guest::types::{Block, Message, Role, TextBlock, ToolOwner};
+use llm_provider_guest::types::{Block, Message, Role, TextBlock};
 
 /// A native instance.
 pub(crate) struct Native {
@@ -22,15 +22,7 @@ impl Native {
 
     /// Starts a turn and the sidecar; gives back what is written to it.
     pub(crate) fn begin(&mut self) -> Vec<Vec<u8>> {
-        let options = TurnOptions {
-            model: None,
-            system: None,
-            tools: Vec::new(),
-            tool_owner: ToolOwner::Callback,
-            max_output_tokens: None,
-            reasoning_effort: None,
-            activity_timeout: None,
-        };
+        let options = TurnOptions::default();
         let text = Block::Text(TextBlock { text: "go".into() });
         let history = vec![Message { role: Role::User, blocks: vec![text] }];
         let turn = Turn { session: 1, id: 2, history, options };
@@ -39,7 +31,7 @@ impl Native {
                 self.sidecar = id;
             }
         }
-        let started = Started { version: "1.0.102".into(), working_directory: "/w".into() };
+        let started = Started { version: "1.0.102".into(), working_directory: "/w".into(), ..Started::default() };
         let effects = self.handle(vec![Input::SidecarStarted(SidecarStart { id: self.sidecar, started })]);
         sent(effects)
     }

@@ -3,9 +3,7 @@
 use super::bystander::fault_in;
 use llm_provider_host::wit::log::Level;
 use llm_provider_host::wit::provider::{Input, Turn, TurnOptions};
-use llm_provider_host::{
-    Capability, Effect, Event, HostError, Limits, Plugin, PluginFault, Session, ToolOwner, user_message,
-};
+use llm_provider_host::{Capability, Effect, Event, HostError, Limits, Plugin, PluginFault, Session, user_message};
 use llmp_tests::plugins::{ECHO, ask, host, policy};
 use llmp_tests::rig::read;
 use std::time::Instant;
@@ -74,16 +72,8 @@ async fn its_panic_ends_the_turn_with_a_fault() {
 
 /// One call at `now`, on a thread without a runtime, as an engine of its own would do it.
 fn call(plugin: &Plugin, seed: u64, now: u64, prompt: &str) -> Vec<Effect> {
-    let options = TurnOptions {
-        model: None,
-        system: None,
-        tools: Vec::new(),
-        tool_owner: ToolOwner::Callback,
-        max_output_tokens: None,
-        reasoning_effort: None,
-        activity_timeout: None,
-    };
-    let turn = Turn { session: 1, id: 2, history: vec![user_message(prompt)], options };
+    let (history, options) = (vec![user_message(prompt)], TurnOptions::default());
+    let turn = Turn { session: 1, id: 2, history, options };
     let mut sandbox = plugin.sandbox("{}", Vec::new(), seed).expect("a sandbox");
     sandbox.handle(now, &[Input::OpenSession(1), Input::StartTurn(turn)]).expect("effects")
 }

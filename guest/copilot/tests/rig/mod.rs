@@ -15,7 +15,7 @@ use llm_provider_guest::provider::{
 };
 use llm_provider_guest::secrets::{Chunk, SecretInfo};
 use llm_provider_guest::sidecar_types::{Exit, SidecarId, Started};
-use llm_provider_guest::types::{Block, Message, Role, TextBlock, ToolCall, ToolOwner, ToolResult};
+use llm_provider_guest::types::{Block, Message, Role, TextBlock, ToolCall, ToolResult};
 use monitor::Monitor;
 use serde_json::{Value, json};
 
@@ -43,15 +43,7 @@ pub fn assistant(text: &str) -> Message {
 }
 
 pub fn options() -> TurnOptions {
-    TurnOptions {
-        model: None,
-        system: Some("S".into()),
-        tools: Vec::new(),
-        tool_owner: ToolOwner::Callback,
-        max_output_tokens: None,
-        reasoning_effort: None,
-        activity_timeout: None,
-    }
+    TurnOptions { system: Some("S".into()), ..TurnOptions::default() }
 }
 
 /// A request of the plugin that waits for its answer.
@@ -130,7 +122,11 @@ impl Rig {
             Effect::Timer(TimerEffect::Set(_, after)) => self.timer = Some(self.now + after),
             Effect::Timer(TimerEffect::Clear(_)) => self.timer = None,
             Effect::Tool(ToolEffect::Invoke(turn, call)) => self.invoked.push((*turn, call.clone())),
-            Effect::Sidecar(SidecarEffect::Stop(..)) | Effect::Event(_) | Effect::Log(_) => {}
+            Effect::Sidecar(SidecarEffect::Stop(..) | SidecarEffect::CloseInput(_))
+            | Effect::Event(_)
+            | Effect::Log(_)
+            | Effect::Permission(_)
+            | Effect::Catalog(_) => {}
         }
     }
 
@@ -166,7 +162,7 @@ impl Rig {
     // The CLI's side.
 
     pub fn started(&mut self) {
-        let started = Started { version: "1.0.102".into(), working_directory: "/w".into() };
+        let started = Started { version: "1.0.102".into(), working_directory: "/w".into(), ..Started::default() };
         let id = self.sidecar.expect("a start was asked for");
         self.give(Input::SidecarStarted(SidecarStart { id, started }));
     }
@@ -179,7 +175,7 @@ impl Rig {
 
     pub fn exited(&mut self, code: i32, stderr: &str) {
         let id = self.sidecar.take().expect("a sidecar runs");
-        let exit = Exit { code: Some(code), signal: None, stderr_tail: stderr.into(), reason: None };
+        let exit = Exit { code: Some(code), stderr_tail: stderr.into(), ..Exit::default() };
         self.give(Input::SidecarExited(SidecarEnd { id, exit }));
     }
 

@@ -1,7 +1,7 @@
 //! Holds the plugin to the contract of the world.
 
 use llm_provider_copilot::Effect;
-use llm_provider_guest::effects::{EventEffect, SidecarEffect, ToolEffect};
+use llm_provider_guest::effects::{EventEffect, PermissionEffect, SidecarEffect, ToolEffect};
 use llm_provider_guest::events::{BlockKind, Event};
 use llm_provider_guest::provider::Input;
 use llm_provider_guest::types::Block;
@@ -49,7 +49,7 @@ impl Monitor {
             Effect::Sidecar(SidecarEffect::Start(id, _)) => {
                 assert!(self.started.insert(*id), "sidecar ids are used once")
             }
-            Effect::Sidecar(SidecarEffect::Send(id, _)) => {
+            Effect::Sidecar(SidecarEffect::Send(id, _) | SidecarEffect::CloseInput(id)) => {
                 assert!(self.running.contains(id), "nothing is written to a sidecar that does not run");
             }
             Effect::Sidecar(SidecarEffect::Stop(id, _)) => {
@@ -59,7 +59,8 @@ impl Monitor {
                 self.turns.get_mut(turn).expect("events belong to a turn that was started").event(event);
             }
             Effect::Tool(ToolEffect::Invoke(turn, _)) => assert!(!self.turns[turn].ended),
-            Effect::Timer(_) | Effect::Log(_) => {}
+            Effect::Permission(PermissionEffect::Ask(turn, _)) => assert!(!self.turns[turn].ended),
+            Effect::Timer(_) | Effect::Log(_) | Effect::Catalog(_) => {}
         }
     }
 

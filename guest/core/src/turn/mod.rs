@@ -38,20 +38,6 @@ pub struct Turn {
     reach: Reach,
 }
 
-/// An empty sum.
-#[must_use]
-pub fn no_usage() -> Usage {
-    Usage {
-        model_calls: 0,
-        input_tokens: 0,
-        output_tokens: 0,
-        reasoning_tokens: 0,
-        cache_read_tokens: 0,
-        cache_write_tokens: 0,
-        premium_requests: 0.0,
-    }
-}
-
 impl Turn {
     /// A turn of which nothing was told yet.
     #[must_use]
@@ -62,7 +48,7 @@ impl Turn {
             attempts: 0,
             attempting: false,
             blocks: Vec::new(),
-            usage: no_usage(),
+            usage: Usage::default(),
             reach: Reach::default(),
         }
     }

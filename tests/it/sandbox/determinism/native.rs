@@ -3,7 +3,9 @@
 use llm_provider_copilot::{Copilot, Effect as Guest};
 use llm_provider_guest as guest;
 use llm_provider_guest::Plugin;
-use llm_provider_guest::effects::{EventEffect, LogEffect, SidecarEffect, TimerEffect, ToolEffect};
+use llm_provider_guest::effects::{
+    CatalogEffect, EventEffect, LogEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect,
+};
 use llm_provider_host::wit::provider as host;
 use llm_provider_host::{Block, Effect, Role};
 
@@ -29,7 +31,11 @@ fn guest_text(effect: &Guest) -> String {
         Guest::Event(EventEffect(turn, event)) => format!("event {turn} {event:?}"),
         Guest::Sidecar(SidecarEffect::Start(id, spec)) => format!("start {id} {spec:?}"),
         Guest::Sidecar(SidecarEffect::Send(id, data)) => format!("send {id} {data:?}"),
+        Guest::Sidecar(SidecarEffect::CloseInput(id)) => format!("close {id}"),
         Guest::Sidecar(SidecarEffect::Stop(id, mode)) => format!("stop {id} {mode:?}"),
+        Guest::Permission(PermissionEffect::Ask(turn, request)) => format!("permission {turn} {request:?}"),
+        Guest::Catalog(CatalogEffect::Models(id, result)) => format!("models {id} {result:?}"),
+        Guest::Catalog(CatalogEffect::Quota(id, result)) => format!("quota {id} {result:?}"),
         Guest::Timer(TimerEffect::Set(id, after)) => format!("set {id} {after}"),
         Guest::Timer(TimerEffect::Clear(id)) => format!("clear {id}"),
         Guest::Tool(ToolEffect::Invoke(turn, call)) => format!("invoke {turn} {call:?}"),
@@ -42,7 +48,11 @@ pub(crate) fn text_of(effect: &Effect) -> String {
         Effect::Event(turn, event) => format!("event {turn} {event:?}"),
         Effect::SidecarStart(id, spec) => format!("start {id} {spec:?}"),
         Effect::SidecarSend(id, data) => format!("send {id} {data:?}"),
+        Effect::SidecarCloseInput(id) => format!("close {id}"),
         Effect::SidecarStop(id, mode) => format!("stop {id} {mode:?}"),
+        Effect::PermissionAsk(turn, request) => format!("permission {turn} {request:?}"),
+        Effect::CatalogModels(id, result) => format!("models {id} {result:?}"),
+        Effect::CatalogQuota(id, result) => format!("quota {id} {result:?}"),
         Effect::TimerSet(id, after) => format!("set {id} {after}"),
         Effect::TimerClear(id) => format!("clear {id}"),
         Effect::ToolInvoke(turn, call) => format!("invoke {turn} {call:?}"),
@@ -69,7 +79,7 @@ fn input(input: &host::Input) -> guest::provider::Input {
         }
         host::Input::SidecarStarted(start) => {
             let (version, working_directory) = (start.started.version.clone(), start.started.working_directory.clone());
-            let started = guest::sidecar_types::Started { version, working_directory };
+            let started = guest::sidecar_types::Started { version, working_directory, ..Default::default() };
             Input::SidecarStarted(guest::provider::SidecarStart { id: start.id, started })
         }
         host::Input::SidecarOutput(bytes) => {
@@ -93,8 +103,8 @@ fn turn(asked: &host::Turn) -> guest::provider::Turn {
         tools: asked.options.tools.iter().map(tool).collect(),
         tool_owner: guest::types::ToolOwner::Callback,
         max_output_tokens: asked.options.max_output_tokens,
-        reasoning_effort: None,
         activity_timeout: asked.options.activity_timeout,
+        ..Default::default()
     };
     let history = asked.history.iter().map(message).collect();
     guest::provider::Turn { session: asked.session, id: asked.id, history, options }

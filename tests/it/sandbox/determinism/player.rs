@@ -8,7 +8,7 @@ use llm_provider_host::wit::provider::{Input, SidecarBytes, SidecarStart, ToolAn
 use llm_provider_host::wit::secrets::Chunk;
 use llm_provider_host::wit::sidecar_types::Started;
 use llm_provider_host::wit::types::{Tool, ToolResult};
-use llm_provider_host::{Effect, Event, Message, Role, ToolOwner, user_message};
+use llm_provider_host::{Effect, Event, Message, Role, user_message};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -104,7 +104,8 @@ impl<M: Machine> Player<'_, M> {
         match effect {
             Effect::SidecarStart(id, _) => {
                 self.sidecar = id;
-                let started = Started { version: "1.0.102".into(), working_directory: "/work".into() };
+                let started =
+                    Started { version: "1.0.102".into(), working_directory: "/work".into(), ..Started::default() };
                 self.give(vec![Input::SidecarStarted(SidecarStart { id, started })]);
             }
             Effect::SidecarSend(_, chunks) => self.written(&chunks),
@@ -159,15 +160,7 @@ impl<M: Machine> Player<'_, M> {
         self.history.pop_if(|last| last.role == Role::User);
         self.history.push(user_message(prompt));
         self.turns += 1;
-        let options = TurnOptions {
-            model: None,
-            system: Some("S".into()),
-            tools: tools.to_vec(),
-            tool_owner: ToolOwner::Callback,
-            max_output_tokens: None,
-            reasoning_effort: None,
-            activity_timeout: None,
-        };
+        let options = TurnOptions { system: Some("S".into()), tools: tools.to_vec(), ..TurnOptions::default() };
         let turn = Turn { session: 1, id: self.turns, history: self.history.clone(), options };
         self.give(vec![Input::StartTurn(turn)]);
     }

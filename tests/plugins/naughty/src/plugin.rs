@@ -118,7 +118,7 @@ impl Naughty {
     fn start_sidecar(&mut self, out: &mut Vec<Effect>) {
         if let Some(number) = &mut self.wanted {
             *number += 1;
-            let spec = Spec { name: "nowhere".to_owned(), secrets: Vec::new() };
+            let spec = Spec { name: "nowhere".to_owned(), settings: Vec::new(), secrets: Vec::new() };
             out.push(Effect::Sidecar(SidecarEffect::Start(*number, spec)));
         }
     }
