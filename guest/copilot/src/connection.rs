@@ -5,7 +5,7 @@ use crate::failure::{self, Failure, one_line};
 use crate::plugin::Copilot;
 use crate::port::{Peer, Purpose};
 use crate::restart::Permit;
-use crate::session::{Lost, Session, Stage};
+use crate::session::{Session, Stage};
 use crate::wire::reply::Handshake;
 use crate::wire::request::Nothing;
 use llm_provider_core::classify::Fault;
@@ -39,6 +39,8 @@ pub(crate) enum Link {
     Handshake { id: SidecarId },
     /// It can be used.
     Ready { id: SidecarId },
+    /// It has nothing to do and was asked to end; it may be started again.
+    Resting { id: SidecarId },
     /// It was asked to end.
     Stopping { id: SidecarId },
     /// The instance is at its end. Nothing is started any more.
@@ -50,7 +52,11 @@ impl Link {
     pub(crate) fn id(&self) -> Option<SidecarId> {
         match self {
             Self::Idle | Self::Backoff { .. } | Self::Ended => None,
-            Self::Starting { id } | Self::Handshake { id } | Self::Ready { id } | Self::Stopping { id } => Some(*id),
+            Self::Starting { id }
+            | Self::Handshake { id }
+            | Self::Ready { id }
+            | Self::Resting { id }
+            | Self::Stopping { id } => Some(*id),
         }
     }
 }
@@ -61,9 +67,14 @@ impl Copilot {
         match self.link {
             Link::Idle => {}
             Link::Backoff { until } if until <= self.port.now => {}
-            Link::Backoff { .. } | Link::Starting { .. } | Link::Handshake { .. } | Link::Ready { .. } => return,
+            Link::Backoff { .. }
+            | Link::Starting { .. }
+            | Link::Handshake { .. }
+            | Link::Ready { .. }
+            | Link::Resting { .. } => return,
             Link::Stopping { .. } | Link::Ended => {
                 let failure = Failure::of(Fault::SidecarExit, "the plugin is shutting down");
+                self.refuse_queries(&failure);
                 return self.fail_all(&failure);
             }
         }
@@ -81,6 +92,7 @@ impl Copilot {
                 );
                 let mut failure = Failure::of(Fault::SidecarStorm, message);
                 failure.retry_after = Some(wait);
+                self.refuse_queries(&failure);
                 self.fail_all(&failure);
             }
         }
@@ -128,6 +140,9 @@ impl Copilot {
     pub(crate) fn sidecar_exited(&mut self, end: &SidecarEnd) {
         if self.link.id() != Some(end.id) {
             return;
+        }
+        if matches!(self.link, Link::Resting { .. }) {
+            return self.woken();
         }
         let mut message = failure::exit(&end.exit);
         if let Err(cut) = self.decoder.end() {
@@ -177,6 +192,8 @@ impl Copilot {
         let waiting = |session: &&Session| session.run.as_ref().is_some_and(|run| run.stage == Stage::Waiting);
         let sessions: Vec<SessionId> = self.sessions.values().filter(waiting).map(|session| session.id).collect();
         sessions.into_iter().for_each(|session| self.open_way(session));
+        self.ask_waiting();
+        self.note_idle();
     }
 
     /// Ends a process that is of no use, and everything that waits for it.
@@ -192,12 +209,12 @@ impl Copilot {
     fn lose_sidecar(&mut self, failure: &Failure) {
         let ended = matches!(self.link, Link::Stopping { .. } | Link::Ended);
         self.link = if ended { Link::Ended } else { Link::Idle };
+        self.idle_since = None;
+        self.refuse_queries(failure);
         self.port.hang_up();
         self.names.clear();
         for session in self.sessions.values_mut() {
-            if session.server.take().is_some() || session.run.as_ref().is_some_and(|run| run.stage != Stage::Waiting) {
-                session.lost = Some(Lost::Crash);
-            }
+            session.crashed();
         }
         self.fail_all(failure);
     }
@@ -212,7 +229,10 @@ impl Copilot {
 
     /// The instance is about to end: end the turns, then the process, politely.
     pub(crate) fn shutdown(&mut self) {
-        self.fail_all(&Failure::of(Fault::Cancelled, "the turn was cancelled: the plugin is shutting down"));
+        let failure = Failure::of(Fault::Cancelled, "the turn was cancelled: the plugin is shutting down");
+        self.fail_all(&failure);
+        self.refuse_queries(&failure);
+        self.idle_since = None;
         self.names.clear();
         match self.link {
             Link::Ready { id } => {
@@ -220,7 +240,7 @@ impl Copilot {
                 let timeout = self.port.config.shutdown_timeout_ms;
                 self.port.request_within(timeout, "runtime.shutdown", Nothing {}, Purpose::Shutdown);
             }
-            Link::Starting { .. } | Link::Handshake { .. } => self.stop_sidecar(),
+            Link::Starting { .. } | Link::Handshake { .. } | Link::Resting { .. } => self.stop_sidecar(),
             Link::Idle | Link::Backoff { .. } => {
                 self.link = Link::Ended;
                 self.port.disarm();

@@ -3,7 +3,7 @@
 use crate::connection::Link;
 use crate::failure::Failure;
 use crate::plugin::Copilot;
-use crate::port::{Purpose, Step};
+use crate::port::Purpose;
 use crate::session::Run;
 use crate::start::runs;
 use llm_provider_core::classify::Fault;
@@ -22,6 +22,9 @@ impl Copilot {
         self.silent_turns();
         if matches!(self.link, Link::Backoff { until } if until <= self.port.now) {
             self.need_sidecar();
+        }
+        if self.idle_since.is_some_and(|since| since.saturating_add(self.port.config.idle_stop_ms) <= self.port.now) {
+            self.rest();
         }
         if let Some(at) = self.earliest() {
             self.port.arm(at);
@@ -46,14 +49,16 @@ impl Copilot {
                 self.abandon_sidecar(&Failure::of(Fault::Timeout, message));
             }
             Purpose::Shutdown => self.stop_sidecar(),
+            Purpose::Rest => self.rested(),
+            Purpose::Query(id, question) => {
+                let timeout = self.port.config.request_timeout_ms;
+                let message = format!("the Copilot CLI did not answer within {timeout} ms");
+                self.port.refuse_query(id, question, &Failure::of(Fault::Timeout, message));
+                self.port.probe();
+            }
             Purpose::Step { step, session, turn, name } => {
                 if runs(self.sessions.get(&session), turn, &name) {
-                    let what = match step {
-                        Step::Release | Step::Resume => "to take up the session",
-                        Step::Create => "to open a session",
-                        Step::Configure => "the session's options",
-                        Step::Send => "the prompt",
-                    };
+                    let what = step.what();
                     let timeout = self.port.config.request_timeout_ms;
                     let message = format!("the Copilot CLI did not answer {what} within {timeout} ms");
                     self.fail_turn(session, &Failure::of(Fault::Timeout, message), true);
@@ -75,6 +80,10 @@ impl Copilot {
             .collect();
         for id in silent {
             let Some(run) = self.sessions.get_mut(&id).and_then(|session| session.run.as_mut()) else { continue };
+            if run.over(now) {
+                self.answer_turn(id);
+                continue;
+            }
             if let Some(failure) = run.told_failure() {
                 self.fail_turn(id, &failure, true);
                 continue;
@@ -91,6 +100,7 @@ impl Copilot {
             Link::Backoff { until } => Some(until),
             _ => None,
         };
-        turns.chain(self.port.calls.earliest()).chain(backoff).min()
+        let rest = self.idle_since.map(|since| since.saturating_add(self.port.config.idle_stop_ms));
+        turns.chain(self.port.calls.earliest()).chain(backoff).chain(rest).min()
     }
 }

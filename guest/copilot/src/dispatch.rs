@@ -4,14 +4,15 @@ use crate::connection::Link;
 use crate::failure::{self, Failure};
 use crate::plugin::Copilot;
 use crate::port::{Purpose, Step};
-use crate::session::{Lost, Run, Stage};
+use crate::reconcile::Server;
+use crate::session::{Lost, Run, Stage, permission};
 use crate::start::runs;
-use crate::wire::reply::Sent;
+use crate::wire::reply::{Sent, Taken};
 use crate::wire::request::Named;
 use llm_provider_core::classify::Fault;
 use llm_provider_core::rpc::{METHOD_NOT_FOUND, RpcError};
 use llm_provider_guest::log::Level;
-use llm_provider_guest::provider::ToolAnswer;
+use llm_provider_guest::provider::{PermissionAnswer, ToolAnswer};
 use llm_provider_guest::types::{SessionId, TurnId};
 use serde_json::value::RawValue;
 
@@ -30,6 +31,8 @@ impl Copilot {
                 }
             }
             Purpose::Abort { name } => self.destroy(&name),
+            Purpose::Query(id, question) => self.told(id, question, outcome),
+            Purpose::Rest => self.rested(),
             Purpose::Destroy => {}
         }
     }
@@ -50,6 +53,7 @@ impl Copilot {
             return;
         }
         match (step, outcome) {
+            (Step::Answer, Ok(raw)) if !taken(raw) => self.forgotten(id, "the results of the tools"),
             (Step::Send, Ok(raw)) => {
                 let sent: Option<Sent> = serde_json::from_str(raw.get()).ok();
                 let message_id = sent.and_then(|sent| sent.message_id).map(|id| id.0.into_owned());
@@ -66,14 +70,20 @@ impl Copilot {
                 self.stepped(step, id, None);
             }
             (step, Err(error)) => {
-                let what = match step {
-                    Step::Release | Step::Resume => "to take up the session",
-                    Step::Create => "to open a session",
-                    Step::Configure => "the session's options",
-                    Step::Send => "the prompt",
-                };
-                self.fail_turn(id, &failure::refused(what, &error), false);
+                let failure = failure::refused(step.what(), &error);
+                if failure.fault == Fault::SessionLost && self.fall_back(id) {
+                    return;
+                }
+                self.fail_turn(id, &failure, matches!(step, Step::Steer | Step::Answer));
             }
+        }
+    }
+
+    /// The server does not know what it was to go on with.
+    fn forgotten(&mut self, id: SessionId, what: &str) {
+        if !self.fall_back(id) {
+            let message = format!("the Copilot CLI did not take {what}: it does not wait for them any more");
+            self.fail_turn(id, &Failure::of(Fault::SessionLost, message), true);
         }
     }
 
@@ -86,6 +96,7 @@ impl Copilot {
         let (name, stage) = (run.name.clone(), run.stage);
         run.turn.fail(failure.error(), &mut self.port.out);
         self.retire(&name, stage, abort);
+        self.note_idle();
     }
 
     /// A turn was answered.
@@ -98,6 +109,40 @@ impl Copilot {
             session.lost = Some(Lost::Spoilt);
             self.destroy(&name);
         }
+        self.note_idle();
+    }
+
+    /// The model wants tools called that the caller runs: the turn ends, and the server's goes on waiting.
+    pub(crate) fn suspend_turn(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(run) = session.run.take() else { return };
+        let name = run.name.clone();
+        session.server = run.suspended(&mut self.port);
+        if session.server.is_none() {
+            session.lost = Some(Lost::Spoilt);
+            self.abort(&name);
+        }
+        self.note_idle();
+    }
+
+    /// Lets go of a server session that another takes the place of.
+    pub(crate) fn leave(&mut self, server: Server) {
+        match (server.cold, server.pending) {
+            (true, _) => {
+                self.names.remove(&server.name);
+            }
+            (false, Some(_)) => self.abort(&server.name),
+            (false, None) => self.destroy(&server.name),
+        }
+    }
+
+    /// Stops what runs in a server session, then lets go of it.
+    pub(crate) fn abort(&mut self, name: &str) {
+        self.names.remove(name);
+        if matches!(self.link, Link::Ready { .. }) {
+            let purpose = Purpose::Abort { name: name.to_owned() };
+            self.port.request("session.abort", Named { session_id: name }, purpose);
+        }
     }
 
     /// Lets go of the server session of a turn that did not end well.
@@ -107,10 +152,7 @@ impl Copilot {
             Stage::Waiting => {}
             // Its opening is on its way; the answer finds nobody and lets go of it. Anything already open is let go here.
             Stage::Opening => self.destroy(name),
-            Stage::Sending | Stage::Running if abort => {
-                let purpose = Purpose::Abort { name: name.to_owned() };
-                self.port.request("session.abort", Named { session_id: name }, purpose);
-            }
+            Stage::Sending | Stage::Running if abort => self.abort(name),
             Stage::Sending | Stage::Running => self.destroy(name),
         }
     }
@@ -138,7 +180,20 @@ impl Copilot {
         self.fail_turn(id, &Failure::of(Fault::Cancelled, "the session was closed"), true);
         let server = self.sessions.remove(&id).and_then(|session| session.server);
         if let Some(server) = server {
-            self.destroy(&server.name);
+            self.leave(server);
+        }
+    }
+
+    /// The host has decided on a permission.
+    pub(crate) fn permission_decided(&mut self, answer: PermissionAnswer) {
+        let runs = |run: &&mut Run| run.turn.id() == answer.turn;
+        let run = self.sessions.values_mut().filter_map(|session| session.run.as_mut()).find(runs);
+        if let Some(run) = run {
+            permission::decided(run, &answer.id, answer.decision, &mut self.port);
+            run.heard = self.port.now;
+            if let Some(at) = run.deadline() {
+                self.port.arm(at);
+            }
         }
     }
 
@@ -154,4 +209,9 @@ impl Copilot {
             self.port.arm(at);
         }
     }
+}
+
+/// Whether the CLI took a result. An answer that says nothing counts as yes.
+fn taken(raw: &RawValue) -> bool {
+    serde_json::from_str::<Taken>(raw.get()).map_or(true, |taken| taken.success)
 }

@@ -124,6 +124,7 @@ impl Copilot {
         match run.event(event, &mut self.port) {
             Outcome::Goes => {}
             Outcome::Answered => self.answer_turn(id),
+            Outcome::Suspended => self.suspend_turn(id),
             Outcome::Failed(failure, still) => self.fail_turn(id, &failure, still == StillRunning::Yes),
         }
     }

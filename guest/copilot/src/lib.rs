@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod catalog;
 mod config;
 mod connection;
 mod deadline;
@@ -22,6 +23,7 @@ mod dispatch;
 mod effect;
 mod failure;
 mod frames;
+mod idle;
 mod options;
 mod plugin;
 mod port;

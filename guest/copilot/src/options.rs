@@ -15,8 +15,14 @@ pub(crate) struct Options {
     pub(crate) model: Option<String>,
     pub(crate) system: String,
     pub(crate) tools: Vec<OfferedTool>,
+    /// Who runs them.
+    pub(crate) owner: ToolOwner,
+    /// Tools of the CLI's own that are on.
+    pub(crate) provider_tools: Vec<String>,
     pub(crate) effort: Option<String>,
     pub(crate) max_output_tokens: Option<u32>,
+    /// The schema of the answer. It goes out with each prompt, so it does not count for the session.
+    pub(crate) output_schema: Option<Box<RawValue>>,
     pub(crate) activity_timeout: Milliseconds,
     /// Same options, same fingerprint.
     pub(crate) print: Digest,
@@ -37,25 +43,29 @@ impl Options {
         if model.is_none() && matches!(config.auth, Auth::Byok(_)) {
             return Err(invalid("no model is named: an endpoint of one's own has no default"));
         }
-        if !options.tools.is_empty() && options.tool_owner == ToolOwner::Return {
-            return Err(unsupported("tools that the caller runs between turns are not supported yet by this plugin"));
+        if options.temperature.is_some() {
+            return Err(unsupported("the Copilot CLI has no place for a temperature; leave it out"));
         }
         let max_output_tokens = max_output_tokens(options.max_output_tokens, config)?;
         let effort = options.reasoning_effort.map(effort);
         let system = options.system.unwrap_or_default();
+        let provider_tools = provider_tools(options.provider_tools, &options.tools)?;
         let print = Fields::new("options")
             .optional(model.as_deref().map(str::as_bytes))
             .field(system.as_bytes())
             .field(fingerprint(&options.tools).hex(32).as_bytes())
             .optional(effort.as_deref().map(str::as_bytes))
-            .field(&max_output_tokens.unwrap_or(0).to_le_bytes())
-            .digest();
+            .field(&max_output_tokens.unwrap_or(0).to_le_bytes());
+        let print = provider_tools.iter().fold(print, |print, name| print.field(name.as_bytes())).digest();
         Ok(Self {
             model,
             system,
             tools: tools(options.tools)?,
+            owner: options.tool_owner,
+            provider_tools,
             effort,
             max_output_tokens,
+            output_schema: options.output_schema.map(output_schema).transpose()?,
             activity_timeout: options.activity_timeout.filter(|ms| *ms > 0).unwrap_or(config.activity_timeout_ms),
             print,
         })
@@ -76,6 +86,21 @@ fn max_output_tokens(asked: Option<u32>, config: &Config) -> Result<Option<u32>,
             Err(unsupported("GitHub Copilot has no place for max-output-tokens; leave it out"))
         }
     }
+}
+
+/// The CLI's own tools in order, none of them under a name that the caller uses too.
+fn provider_tools(names: Vec<String>, offered: &[Tool]) -> Result<Vec<String>, Failure> {
+    let names: BTreeSet<String> = names.into_iter().collect();
+    if let Some(both) = offered.iter().find(|tool| names.contains(&tool.name)) {
+        let name = both.name.escape_debug();
+        return Err(invalid(&format!("the tool `{name}` is offered by the caller and turned on in the Copilot CLI")));
+    }
+    Ok(names.into_iter().collect())
+}
+
+fn output_schema(schema: String) -> Result<Box<RawValue>, Failure> {
+    let schema = RawValue::from_string(schema).ok().filter(|schema| schema.get().starts_with('{'));
+    schema.ok_or_else(|| invalid("output-schema is not a JSON object"))
 }
 
 fn effort(effort: ReasoningEffort) -> String {

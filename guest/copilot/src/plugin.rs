@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::connection::Link;
 use crate::effect::Effect;
 use crate::failure::Failure;
-use crate::port::Port;
+use crate::port::{Port, Question};
 use crate::restart::Restarts;
 use crate::session::Session;
 use llm_provider_core::classify::Fault;
@@ -13,7 +13,7 @@ use llm_provider_guest::Plugin;
 use llm_provider_guest::errors::Error;
 use llm_provider_guest::provider::{Input, Setup};
 use llm_provider_guest::sidecar::SidecarId;
-use llm_provider_guest::types::{Instant, SessionId};
+use llm_provider_guest::types::{Instant, QueryId, SessionId};
 use std::collections::BTreeMap;
 
 /// The Copilot plugin.
@@ -27,6 +27,10 @@ pub struct Copilot {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Which conversation a server session belongs to. Names that are not in here have no one to listen.
     pub(crate) names: BTreeMap<String, SessionId>,
+    /// Questions about the provider that wait for the sidecar.
+    pub(crate) queries: Vec<(QueryId, Question)>,
+    /// Since when the sidecar has nothing to do.
+    pub(crate) idle_since: Option<Instant>,
 }
 
 impl Plugin for Copilot {
@@ -44,6 +48,8 @@ impl Plugin for Copilot {
             decoder: Decoder::default(),
             sessions: BTreeMap::new(),
             names: BTreeMap::new(),
+            queries: Vec::new(),
+            idle_since: None,
         })
     }
 
@@ -73,8 +79,9 @@ impl Copilot {
             Input::SidecarExited(end) => self.sidecar_exited(&end),
             Input::TimerFired(id) => self.timer_fired(id),
             Input::Shutdown => self.shutdown(),
-            Input::PermissionDecided(_) => {}
-            Input::ListModels(_) | Input::ReadQuota(_) => {}
+            Input::PermissionDecided(answer) => self.permission_decided(answer),
+            Input::ListModels(id) => self.asked(id, Question::Models),
+            Input::ReadQuota(id) => self.asked(id, Question::Quota),
             // This plugin sends no HTTP requests, so these cannot come.
             Input::HttpResponse(_) | Input::HttpChunk(_) | Input::HttpEnd(_) | Input::HttpFailed(_) => {}
         }

@@ -8,7 +8,7 @@ use llm_provider_guest::effects::{LogEffect, SidecarEffect, TimerEffect};
 use llm_provider_guest::log::Level;
 use llm_provider_guest::sidecar::SidecarId;
 use llm_provider_guest::timers::TimerId;
-use llm_provider_guest::types::{Instant, Milliseconds, SessionId, TurnId};
+use llm_provider_guest::types::{Instant, Milliseconds, QueryId, SessionId, TurnId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -32,6 +32,10 @@ pub(crate) enum Purpose {
     ToolAnswer,
     /// The answer to a permission request.
     Permission,
+    /// A question about the provider.
+    Query(QueryId, Question),
+    /// A polite end of a process that nobody needs just now.
+    Rest,
     /// Stop the turn of a session that will not be used again; then let go of it.
     Abort { name: String },
     /// Let go of a session.
@@ -51,6 +55,32 @@ pub(crate) enum Step {
     Configure,
     /// `session.send`.
     Send,
+    /// `session.send` into a turn that waits for the results of tools.
+    Steer,
+    /// `session.tools.handlePendingToolCall` of such a turn.
+    Answer,
+}
+
+impl Step {
+    /// What was asked of the CLI, for a message.
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            Self::Release | Self::Resume => "to take up the session",
+            Self::Create => "to open a session",
+            Self::Configure => "the session's options",
+            Self::Send | Self::Steer => "the prompt",
+            Self::Answer => "the results of the tools",
+        }
+    }
+}
+
+/// What is asked about the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Which models there are.
+    Models,
+    /// What is left of what was granted.
+    Quota,
 }
 
 /// The CLI as it was found.

@@ -51,6 +51,11 @@ impl Restarts {
         Permit::Now
     }
 
+    /// The process was ended on purpose: its next start is like the first, and counts for nothing.
+    pub(crate) fn rested(&mut self) {
+        self.started = false;
+    }
+
     /// Between half and the whole of the step, so that instances that crashed together do not come back together.
     fn pause(&self, seed: u64) -> Milliseconds {
         let doublings = u32::try_from(self.recent.len().saturating_sub(1)).unwrap_or(u32::MAX).min(16);

@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use crate::options::Options;
 use crate::plugin::Copilot;
 use crate::port::{Port, Purpose, Step};
-use crate::reconcile::{self, Plan};
-use crate::session::{Lost, Route, Run, Session, Stage};
+use crate::reconcile::{self, Answers, Plan};
+use crate::session::{Lost, Run, Session, Stage};
 use crate::wire::request;
 use llm_provider_core::classify::Fault;
 use llm_provider_core::digest::{Chain, Fields};
@@ -15,7 +15,7 @@ use llm_provider_core::rpc::Secret;
 use llm_provider_core::turn::Turn;
 use llm_provider_guest::events::NoticeKind;
 use llm_provider_guest::provider;
-use llm_provider_guest::types::{SessionId, TurnId};
+use llm_provider_guest::types::{Message, SessionId, TurnId};
 
 impl Copilot {
     /// Takes a question. Whatever is wrong with it ends it before anything is sent.
@@ -42,29 +42,20 @@ impl Copilot {
         }
         let model = asked.options.model.clone();
         let options = Options::check(asked.options, &self.port.config)?;
-        let history = Chain::default().extend(&asked.history);
-        let seed = self.port.seed;
-        let nonce = || {
-            let fields = Fields::new("nonce").field(&seed.to_le_bytes()).field(&asked.id.to_le_bytes());
-            fields.field(history.digest().hex(32).as_bytes()).digest().hex(8)
-        };
-        let plan = reconcile::plan(&asked.history, session.server.as_ref(), options.print, nonce)?;
+        let nonce = || nonce(self.port.seed, asked.id, &asked.history);
+        let way = reconcile::plan(&asked.history, session.server.as_ref(), options.print, nonce)?;
         let turn = Turn::new(asked.id, model.or_else(|| options.model.clone()));
         let lost = session.lost.take();
-        tell(&turn, &plan, lost, &mut self.port);
-        let (route, prompt) = match plan {
-            Plan::Append { prompt } => (Route::Append, prompt),
-            Plan::Resume { prompt } => (Route::Resume, prompt),
-            Plan::Create { prompt, .. } => (Route::Create, prompt),
-        };
+        tell(&turn, &way, lost, &mut self.port);
         let old = session.server.take();
-        let (name, leave) = match (route, old) {
-            (Route::Append | Route::Resume, Some(server)) => (server.name, None),
-            (_, old) => (session.next_name(seed), old.map(|server| server.name)),
+        let (name, leave) = match (&way, old) {
+            (Plan::Append(_) | Plan::Resume { .. } | Plan::Answer(_), Some(server)) => (server.name, None),
+            (_, old) => (session.next_name(self.port.seed), old),
         };
-        session.run = Some(Run::new(turn, route, name, prompt, options, history));
-        if let Some(name) = leave {
-            self.destroy(&name);
+        session.run = Some(Run::new(turn, way, name, options, asked.history));
+        self.idle_since = None;
+        if let Some(old) = leave {
+            self.leave(old);
         }
         Ok(())
     }
@@ -75,14 +66,16 @@ impl Copilot {
         let Some(run) = &mut session.run else { return };
         self.names.insert(run.name.clone(), id);
         run.stage = Stage::Opening;
-        match run.route {
-            Route::Append => send(id, run, &mut self.port),
-            Route::Resume => {
+        match &run.way {
+            Plan::Append(_) => send(id, run, &mut self.port),
+            Plan::Resume { unload: true, .. } => {
                 let named = request::Named { session_id: &run.name };
                 let purpose = step(Step::Release, id, run.turn.id(), &run.name);
                 self.port.request("session.destroy", named, purpose);
             }
-            Route::Create => open(id, run, Step::Create, &mut self.port),
+            Plan::Answer(answers) if !answers.wake => answer(id, run, &mut self.port),
+            Plan::Resume { unload: false, .. } | Plan::Answer(_) => open(id, run, Step::Resume, &mut self.port),
+            Plan::Create { .. } => open(id, run, Step::Create, &mut self.port),
         }
     }
 
@@ -95,10 +88,47 @@ impl Copilot {
                 let purpose = step(Step::Configure, id, run.turn.id(), &run.name);
                 self.port.request("session.options.update", request::Options::bare(&run.name), purpose);
             }
+            Step::Configure if matches!(run.way, Plan::Answer(_)) => answer(id, run, &mut self.port),
             Step::Configure => send(id, run, &mut self.port),
             Step::Send => run.sent(message_id),
+            Step::Steer => {}
+            Step::Answer => run.sent(None),
         }
     }
+
+    /// The server does not have the session that a turn was going to use (it was deleted, or its home was lost). Nothing
+    /// has reached the model: the turn takes a new session with the whole conversation, once. False when it may not.
+    pub(crate) fn fall_back(&mut self, id: SessionId) -> bool {
+        let seed = self.port.seed;
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let name = session.next_name(seed);
+        let Some(run) = &mut session.run else { return false };
+        let shown = run.turn.reach();
+        if run.fell_back || shown.output_seen || shown.tools_ran || matches!(run.way, Plan::Create { .. }) {
+            return false;
+        }
+        let Ok(way) = reconcile::create(&run.messages, || nonce(seed, run.turn.id(), &run.messages)) else {
+            return false;
+        };
+        let waited = matches!(run.way, Plan::Answer(_));
+        let old = std::mem::replace(&mut run.name, name);
+        (run.way, run.fell_back, run.stage) = (way, true, Stage::Waiting);
+        tell(&run.turn, &run.way, Some(Lost::Forgotten), &mut self.port);
+        if waited {
+            self.abort(&old);
+        } else {
+            self.names.remove(&old);
+        }
+        self.open_way(id);
+        true
+    }
+}
+
+/// A word that nobody who spoke in the history could know.
+fn nonce(seed: u64, turn: TurnId, history: &[Message]) -> String {
+    let chain = Chain::default().extend(history);
+    let fields = Fields::new("nonce").field(&seed.to_le_bytes()).field(&turn.to_le_bytes());
+    fields.field(chain.digest().hex(32).as_bytes()).digest().hex(8)
 }
 
 /// Says what becomes of the history, where it is not the plain case.
@@ -106,20 +136,31 @@ fn tell(turn: &Turn, plan: &Plan, lost: Option<Lost>, port: &mut Port) {
     if lost == Some(Lost::Crash) {
         turn.notice(NoticeKind::Restarted, "the Copilot CLI had ended and is started again".to_owned(), &mut port.out);
     }
+    let mut notice = |kind, message: &str| turn.notice(kind, message.to_owned(), &mut port.out);
     match plan {
-        Plan::Append { .. } | Plan::Create { reseeded: false, .. } => {}
-        Plan::Resume { .. } => {
-            let message = "the session goes on with other options".to_owned();
-            turn.notice(NoticeKind::Resumed, message, &mut port.out);
+        Plan::Create { reseeded: false, .. } => notice(NoticeKind::Opened, "a session was opened"),
+        Plan::Append(_) => notice(NoticeKind::Continued, "the session goes on; only what is new was sent"),
+        Plan::Answer(Answers { wake: false, .. }) => {
+            notice(NoticeKind::Continued, "the session goes on with the results of the tools");
+        }
+        Plan::Answer(Answers { wake: true, .. }) => {
+            notice(NoticeKind::Resumed, "the session is taken up again with the results of the tools");
+        }
+        Plan::Resume { unload: true, .. } => notice(NoticeKind::Resumed, "the session goes on with other options"),
+        Plan::Resume { unload: false, .. } => {
+            notice(
+                NoticeKind::Resumed,
+                "the session is taken up again; the Copilot CLI had nothing to do and was ended",
+            );
         }
         Plan::Create { reseeded: true, .. } => {
             let why = match lost {
                 Some(Lost::Crash) => "the Copilot CLI had ended",
                 Some(Lost::Spoilt) => "the last turn left the session in doubt",
+                Some(Lost::Forgotten) => "the Copilot CLI did not have the session any more",
                 None => "the history is not the one the session has",
             };
-            let message = format!("the conversation was put into a new session: {why}");
-            turn.notice(NoticeKind::ReSeeded, message, &mut port.out);
+            notice(NoticeKind::ReSeeded, &format!("the conversation was put into a new session: {why}"));
         }
     }
 }
@@ -130,13 +171,50 @@ fn step(step: Step, session: SessionId, turn: TurnId, name: &str) -> Purpose {
 
 /// Sends the prompt.
 fn send(id: SessionId, run: &mut Run, port: &mut Port) {
+    begin(run, port);
+    let prompt = match &run.way {
+        Plan::Append(prompt) | Plan::Resume { prompt, .. } | Plan::Create { prompt, .. } => prompt,
+        Plan::Answer(answers) => &answers.more,
+    };
+    let params = request::Send {
+        session_id: &run.name,
+        prompt: &prompt.text,
+        attachments: prompt.images.iter().map(request::Attachment::of).collect(),
+        mode: None,
+        response_format: run.options.output_schema.as_deref().map(request::ResponseFormat::json),
+    };
+    port.request("session.send", params, step(Step::Send, id, run.turn.id(), &run.name));
+}
+
+/// Hands the results of tools to the turn of the server that waits for them, and before them what the user says besides:
+/// the CLI puts it behind the results.
+fn answer(id: SessionId, run: &mut Run, port: &mut Port) {
+    begin(run, port);
+    let Plan::Answer(answers) = &run.way else { return };
+    let answers = answers.clone();
+    run.answering(&answers);
+    if !answers.more.is_empty() {
+        let params = request::Send {
+            session_id: &run.name,
+            prompt: &answers.more.text,
+            attachments: answers.more.images.iter().map(request::Attachment::of).collect(),
+            mode: Some("immediate"),
+            response_format: None,
+        };
+        port.request("session.send", params, step(Step::Steer, id, run.turn.id(), &run.name));
+    }
+    for (request, result) in &answers.results {
+        let purpose = step(Step::Answer, id, run.turn.id(), &run.name);
+        port.answer_tool(&run.name, request, result, purpose);
+    }
+}
+
+/// From here on the turn may reach the model.
+fn begin(run: &mut Run, port: &mut Port) {
     run.stage = Stage::Sending;
     run.heard = port.now;
     run.turn.request_sent();
     run.turn.attempt(&mut port.out);
-    let prompt = std::mem::take(&mut run.prompt);
-    let purpose = step(Step::Send, id, run.turn.id(), &run.name);
-    port.request("session.send", request::Send { session_id: &run.name, prompt: &prompt }, purpose);
     if let Some(at) = run.deadline() {
         port.arm(at);
     }
@@ -152,7 +230,7 @@ fn open(id: SessionId, run: &Run, which: Step, port: &mut Port) {
         model: options.model.as_deref(),
         reasoning_effort: options.effort.as_deref(),
         system_message: request::SystemMessage::replace(&options.system),
-        available_tools: options.tools.iter().map(|tool| tool.name.as_str()).collect(),
+        available_tools: available(options),
         tools: options
             .tools
             .iter()
@@ -161,6 +239,7 @@ fn open(id: SessionId, run: &Run, which: Step, port: &mut Port) {
                 description: &tool.description,
                 parameters: &tool.parameters,
                 skip_permission: true,
+                overrides_built_in_tool: true,
             })
             .collect(),
         provider: match &config.auth {
@@ -168,10 +247,17 @@ fn open(id: SessionId, run: &Run, which: Step, port: &mut Port) {
             Auth::Byok(byok) => Some(provider(byok, options.max_output_tokens)),
         },
         working_directory: &working_directory,
+        continue_pending_work: matches!(run.way, Plan::Answer(_)),
         fixed: request::FIXED,
     };
     let method = if which == Step::Resume { "session.resume" } else { "session.create" };
     port.request(method, params, step(which, id, run.turn.id(), &run.name));
+}
+
+/// The caller's tools, and those of the CLI's own that the policy turns on. Plain names: old versions know no others.
+fn available(options: &Options) -> Vec<&str> {
+    let own = options.provider_tools.iter().map(String::as_str);
+    options.tools.iter().map(|tool| tool.name.as_str()).chain(own).collect()
 }
 
 /// What the CLI is told of a model's window when the configuration does not say. Left out, it assumes 128,000 tokens,

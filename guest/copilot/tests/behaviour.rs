@@ -4,12 +4,13 @@ mod rig;
 
 use llm_provider_copilot::{Copilot, Effect};
 use llm_provider_guest::Plugin;
-use llm_provider_guest::effects::SidecarEffect;
+use llm_provider_guest::effects::{PermissionEffect, SidecarEffect};
 use llm_provider_guest::errors::{ErrorKind, Verdict};
 use llm_provider_guest::events::{Event, NoticeKind};
-use llm_provider_guest::provider::{Input, TurnOptions};
+use llm_provider_guest::permissions::PermissionKind;
+use llm_provider_guest::provider::{Input, PermissionDecision, TurnOptions};
 use llm_provider_guest::sidecar::StopMode;
-use llm_provider_guest::types::{Block, FinishReason, ThinkingBlock, Tool, ToolOwner};
+use llm_provider_guest::types::{Block, FinishReason, ThinkingBlock, Tool};
 use rig::{BYOK, GITHUB, Rig, assistant, options, setup, user};
 use serde_json::json;
 
@@ -50,7 +51,11 @@ fn session_create_says_everything_and_the_secret_goes_by_name() {
 fn a_github_token_goes_into_the_environment_only() {
     let mut rig = Rig::new(GITHUB);
     rig.ask(vec![user("one")]);
-    let Some(Effect::Sidecar(SidecarEffect::Start(_, spec))) = rig.effects.first() else { panic!() };
+    let start = |effect: &Effect| match effect {
+        Effect::Sidecar(SidecarEffect::Start(_, spec)) => Some(spec.clone()),
+        _ => None,
+    };
+    let spec = rig.effects.iter().find_map(start).unwrap();
     assert_eq!(spec.secrets[0].name, "COPILOT_SDK_AUTH_TOKEN");
     rig.connect();
     let params = rig.take("session.create").params;
@@ -304,11 +309,18 @@ fn a_permission_request_is_denied_with_feedback_and_the_turn_goes_on() {
     let (mut rig, name) = ready();
     let turn = rig.ask(vec![user("one"), assistant("1"), user("two")]);
     let id = rig.prompt_taken();
-    let wanted = json!({"requestId": "p", "permissionRequest": {"kind": "shell", "fullCommandText": "rm"}});
+    let wanted = json!({"requestId": "p", "permissionRequest": {"kind": "shell", "fullCommandText": "rm\n-r"}});
     rig.event(&name, "permission.requested", wanted);
+    let Some(Effect::Permission(PermissionEffect::Ask(of, request))) = rig.effects.last().cloned() else { panic!() };
+    assert_eq!((of, request.kind, request.summary.as_str()), (turn, PermissionKind::Command, "rm\\n-r"));
+    rig.pass(1_000_000);
+    assert!(!rig.monitor.ended(turn), "a person may think about it");
+    rig.decide(turn, "p", PermissionDecision::Deny(String::new()));
     let asked = rig.take("session.permissions.handlePendingPermissionRequest");
     assert_eq!(asked.params["result"]["kind"], "reject");
-    assert!(asked.params["result"]["feedback"].is_string());
+    assert!(!asked.params["result"]["feedback"].as_str().unwrap().is_empty(), "without feedback the turn would end");
+    rig.decide(turn, "p", PermissionDecision::Allow);
+    assert!(rig.asked.is_empty(), "a second decision is dropped");
     rig.reply(&name, &id, "2");
     assert_eq!(rig.notices(turn), [NoticeKind::PermissionDenied]);
     assert_eq!(rig.text(turn), "2");
@@ -339,8 +351,12 @@ fn what_cannot_be_asked_is_refused_before_anything_is_sent() {
     assert_eq!(refused(BYOK, vec![], options()), ErrorKind::InvalidRequest);
     assert_eq!(refused(BYOK, vec![user("one"), assistant("1")], options()), ErrorKind::InvalidRequest);
     assert_eq!(refused(BYOK, vec![user("")], options()), ErrorKind::InvalidRequest);
-    let tools = TurnOptions { tools: vec![tool("t")], tool_owner: ToolOwner::Return, ..options() };
-    assert_eq!(refused(BYOK, one(), tools), ErrorKind::Unsupported);
+    let warm = TurnOptions { temperature: Some(0.5), ..options() };
+    assert_eq!(refused(BYOK, one(), warm), ErrorKind::Unsupported, "B25");
+    let both = TurnOptions { tools: vec![tool("bash")], provider_tools: vec!["bash".into()], ..options() };
+    assert_eq!(refused(BYOK, one(), both), ErrorKind::InvalidRequest);
+    let schema = TurnOptions { output_schema: Some("[]".into()), ..options() };
+    assert_eq!(refused(BYOK, one(), schema), ErrorKind::InvalidRequest);
     let tools = TurnOptions { tools: vec![tool("a b")], ..options() };
     assert_eq!(refused(BYOK, one(), tools), ErrorKind::InvalidRequest);
     let tools = TurnOptions { tools: vec![tool("t"), tool("t")], ..options() };
@@ -361,8 +377,8 @@ fn refusals_of_the_cli_are_classified() {
     assert_eq!(rig.failed(turn).error.kind, ErrorKind::Authentication);
     let (mut rig, _) = ready();
     let turn = rig.ask(vec![user("one"), assistant("1"), user("two")]);
-    rig.refuse("session.send", -32603, "Request session.send failed with message: Session not found for sessionId: x");
-    assert_eq!(rig.failed(turn).error.verdict, Verdict::RetryInFreshSession);
+    rig.refuse("session.send", -32603, "Request session.send failed with message: it is Tuesday");
+    assert_eq!(rig.failed(turn).error.kind, ErrorKind::Internal);
     let again = rig.ask(vec![user("one"), assistant("1"), user("two")]);
     assert_eq!(rig.notices(again), [NoticeKind::ReSeeded]);
 }

@@ -4,9 +4,9 @@
 
 mod rig;
 
-use llm_provider_guest::provider::{Input, SidecarEnd, SidecarFault, Turn, TurnOptions};
+use llm_provider_guest::provider::{Input, PermissionDecision, SidecarEnd, SidecarFault, Turn, TurnOptions};
 use llm_provider_guest::sidecar_types::Exit;
-use llm_provider_guest::types::{Tool, ToolOwner};
+use llm_provider_guest::types::{Block, Message, Role, Tool, ToolCall, ToolOwner, ToolResult};
 use proptest::prelude::*;
 use rig::{BYOK, GITHUB, Rig, assistant, options, user};
 use serde_json::{Value, json};
@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 enum Op {
     Open(u64),
     Close(u64),
-    Start { session: u64, edited: bool, tools: bool, system: bool },
+    Start { session: u64, history: u8, tools: bool, returned: bool, system: bool },
+    Decide(usize, bool),
+    Ask(bool),
     Cancel(u64),
     Started,
     Failed,
@@ -45,6 +47,7 @@ const KINDS: &[&str] = &[
     "session.idle",
     "external_tool.requested",
     "permission.requested",
+    "tool.execution_complete",
     "model.call_failure",
     "session.truncation",
     "session.model_change",
@@ -74,8 +77,10 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         1 => (1u64..4).prop_map(Op::Open),
         1 => (1u64..4).prop_map(Op::Close),
-        8 => (1u64..4, any::<bool>(), any::<bool>(), any::<bool>())
-            .prop_map(|(session, edited, tools, system)| Op::Start { session, edited, tools, system }),
+        8 => (1u64..4, 0u8..4, any::<bool>(), any::<bool>(), any::<bool>())
+            .prop_map(|(session, history, tools, returned, system)| Op::Start { session, history, tools, returned, system }),
+        2 => (0usize..4, any::<bool>()).prop_map(|(which, allow)| Op::Decide(which, allow)),
+        1 => any::<bool>().prop_map(Op::Ask),
         2 => (0u64..8).prop_map(Op::Cancel),
         8 => Just(Op::Started),
         1 => Just(Op::Failed),
@@ -83,7 +88,7 @@ fn op() -> impl Strategy<Value = Op> {
         24 => (0usize..4, 0u8..8).prop_map(|(which, kind)| Op::Answer { which, kind }),
         40 => (0usize..4, 0..KINDS.len(), 0usize..40).prop_map(|(session, kind, data)| Op::Event { session, kind, data }),
         4 => (0u64..8).prop_map(Op::ToolResult),
-        4 => prop_oneof![0u64..100, 1_000u64..200_000].prop_map(Op::Pass),
+        4 => prop_oneof![0u64..100, 1_000u64..200_000, Just(901_000)].prop_map(Op::Pass),
         1 => prop::collection::vec(any::<u8>(), 0..64).prop_map(Op::Junk),
         1 => Just(Op::Shutdown),
     ]
@@ -109,18 +114,29 @@ impl World {
                 self.open.retain(|open| open != id);
                 rig.give(Input::CloseSession(*id));
             }
-            Op::Start { session, edited, tools, system } if self.open.contains(session) => {
-                let history = if *edited { vec![user("one"), assistant("x"), user("two")] } else { vec![user("one")] };
+            Op::Start { session, history, tools, returned, system } if self.open.contains(session) => {
+                let history = conversation(*history);
                 let tool = Tool { name: "t1".into(), description: String::new(), parameters: "{}".into() };
                 let options = TurnOptions {
                     tools: if *tools { vec![tool] } else { Vec::new() },
-                    tool_owner: ToolOwner::Callback,
+                    tool_owner: if *returned { ToolOwner::Return } else { ToolOwner::Callback },
                     system: system.then(|| "T".into()),
                     ..options()
                 };
                 let id = rig.next_turn;
                 rig.next_turn += 1;
                 rig.give(Input::StartTurn(Turn { session: *session, id, history, options }));
+            }
+            Op::Decide(which, allow) => {
+                if let Some((turn, id)) = rig.permissions.get(*which).cloned() {
+                    let deny = PermissionDecision::Deny("no".into());
+                    rig.decide(turn, &id, if *allow { PermissionDecision::Allow } else { deny });
+                }
+            }
+            Op::Ask(models) => {
+                rig.next_turn += 1;
+                let id = rig.next_turn;
+                rig.give(if *models { Input::ListModels(id) } else { Input::ReadQuota(id) });
             }
             Op::Cancel(back) => rig.give(Input::CancelTurn(rig.next_turn.saturating_sub(*back))),
             Op::Started if self.starting => {
@@ -179,6 +195,22 @@ impl World {
     }
 }
 
+/// Histories whose ends may be what a server session waits for.
+fn conversation(which: u8) -> Vec<Message> {
+    let call = |id: &str| ToolCall { id: id.into(), name: "t1".into(), arguments: "{}".into() };
+    let result = |id: &str| ToolResult { call_id: id.into(), content: "r".into(), is_error: false };
+    match which {
+        0 => vec![user("one")],
+        1 => vec![user("one"), assistant("x"), user("two")],
+        2 => vec![user("one"), assistant("xy"), user("two")],
+        _ => vec![
+            user("one"),
+            Message { role: Role::Assistant, blocks: vec![Block::ToolCall(call("a"))] },
+            Message { role: Role::User, blocks: vec![Block::ToolResult(result("a"))] },
+        ],
+    }
+}
+
 fn run(config: &str, ops: &[Op]) -> Rig {
     let data = data();
     let mut world = World { rig: Rig::new(config), open: vec![1], starting: false, shut: false };
@@ -191,13 +223,18 @@ fn run(config: &str, ops: &[Op]) -> Rig {
     }
     for _ in 0..6 {
         let starts = world.rig.starts;
+        if world.rig.stopping && world.rig.sidecar.is_some() {
+            world.rig.exited(0, "");
+        }
         world.rig.pass(200_000);
         if world.rig.starts > starts {
             world.rig.started();
         }
     }
-    let tool_waits = world.rig.invoked.iter().any(|(turn, _)| !world.rig.monitor.ended(*turn));
-    assert!(tool_waits || world.rig.monitor.open_turns() == 0, "{:#?}", world.rig.effects.last());
+    let open = |turn: &u64| !world.rig.monitor.ended(*turn);
+    let tool_waits = world.rig.invoked.iter().any(|(turn, _)| open(turn));
+    let person_waits = world.rig.permissions.iter().any(|(turn, _)| open(turn));
+    assert!(tool_waits || person_waits || world.rig.monitor.open_turns() == 0, "{:#?}", world.rig.effects.last());
     world.rig.give(Input::Shutdown);
     assert_eq!(world.rig.monitor.open_turns(), 0);
     world.rig

@@ -22,6 +22,7 @@ pub(super) fn config(config: &Config, secrets: &Secrets) -> Result<(), ConfigErr
         ("request-timeout-ms", config.request_timeout_ms),
         ("ping-timeout-ms", config.ping_timeout_ms),
         ("shutdown-timeout-ms", config.shutdown_timeout_ms),
+        ("idle-stop-ms", config.idle_stop_ms),
     ];
     for (key, value) in times {
         ensure(value > 0, || format!("`{key}` must be more than 0"))?;

@@ -32,6 +32,10 @@ pub struct Config {
     /// For a ping after a request or a turn ran into its deadline: it is answered in 1 ms, also during turns.
     #[serde(default = "ping_timeout")]
     pub ping_timeout_ms: Milliseconds,
+    /// How long the CLI may have nothing to do before it is ended; it takes 200 MiB. It starts again within a second, and
+    /// takes its sessions up again from disk.
+    #[serde(default = "idle_stop")]
+    pub idle_stop_ms: Milliseconds,
     /// For a polite end before the process is told to go: it takes 20 ms.
     #[serde(default = "shutdown_timeout")]
     pub shutdown_timeout_ms: Milliseconds,
@@ -51,6 +55,10 @@ fn request_timeout() -> Milliseconds {
 
 fn ping_timeout() -> Milliseconds {
     10_000
+}
+
+fn idle_stop() -> Milliseconds {
+    900_000
 }
 
 fn shutdown_timeout() -> Milliseconds {

@@ -1,13 +1,13 @@
 //! The events of a server session, as they concern its turn.
 
-use super::{AFTER_FAILURE, Run, Stage, permission};
+use super::{AFTER_ANSWER, AFTER_FAILURE, Run, Stage, permission};
 use crate::config::Auth;
 use crate::failure::{Attempt, Failure, told};
 use crate::port::Port;
 use crate::wire::event::{self, Event};
 use llm_provider_core::classify::Fault;
 use llm_provider_guest::events::NoticeKind;
-use llm_provider_guest::types::{FinishReason, Usage};
+use llm_provider_guest::types::{FinishReason, ToolOwner, Usage};
 use serde::Deserialize;
 
 /// What an event leads to.
@@ -17,6 +17,8 @@ pub(crate) enum Outcome {
     Goes,
     /// The turn was answered.
     Answered,
+    /// The model wants tools called, and the caller runs them.
+    Suspended,
     /// The turn failed; the CLI must be told to stop when it is still at it.
     Failed(Failure, StillRunning),
 }
@@ -73,7 +75,6 @@ pub(crate) fn is_ignored(kind: &str) -> bool {
             | "session.usage_info"
             | "session.warning"
             | "system.message"
-            | "tool.execution_complete"
             | "tool.execution_partial_result"
             | "tool.execution_progress"
             | "tool.execution_start"
@@ -101,16 +102,19 @@ impl Run {
             "assistant.message" => self.read(data, |run, message| run.message(&message, port)),
             "assistant.usage" => self.read(data, |run, usage| run.usage(&usage, port)),
             "assistant.turn_start" => {
-                (self.begun, self.failure) = (true, None);
+                (self.begun, self.failure, self.whole_until) = (true, None, None);
                 Some(())
             }
             "assistant.turn_end" => {
-                self.stream.step_over(&mut self.turn, &mut port.out);
+                self.step_ended(port);
                 Some(())
             }
+            "tool.execution_complete" => self.read(data, |run, done: event::ToolDone<'_>| {
+                run.suspension.settled(&done.tool_call_id);
+            }),
             "user.message" => self.read(data, Self::taken),
             "external_tool.requested" => self.read(data, |run, request| run.tool(&request, port)),
-            "permission.requested" => self.read(data, |run, request| permission::decide(run, &request, port)),
+            "permission.requested" => self.read(data, |run, request| permission::requested(run, data, &request, port)),
             "session.error" => self.read(data, |run, failure| run.told(&failure, port)),
             "session.compaction_start" | "session.compaction_complete" | "session.truncation" => {
                 self.compacted(port);
@@ -124,13 +128,26 @@ impl Run {
             _ => None,
         };
         self.unknown += u64::from(outcome.is_none());
-        Outcome::Goes
+        let suspended = self.options.owner == ToolOwner::Return && self.suspension.is_complete();
+        if suspended { Outcome::Suspended } else { Outcome::Goes }
+    }
+
+    /// A step of the CLI is over. After one whose message called no tool there is nothing more to come but the word that
+    /// the session is idle; a word that was lost must not cost the answer.
+    fn step_ended(&mut self, port: &mut Port) {
+        self.stream.step_over(&mut self.turn, &mut port.out);
+        let whole = self.spoke_last && self.stream.has_answer() && self.finish != Some(FinishReason::Length);
+        if whole && self.failure.is_none() {
+            let until = port.now.saturating_add(AFTER_ANSWER);
+            self.whole_until = Some(until);
+            port.arm(until);
+        }
     }
 
     /// Takes a piece of text.
     pub(crate) fn delta(&mut self, delta: &event::MessageDelta<'_>, port: &mut Port) {
         if matches!(self.stage, Stage::Sending | Stage::Running) {
-            self.begun = true;
+            (self.begun, self.whole_until) = (true, None);
             self.stream.text(&delta.message_id, &delta.delta_content, &mut self.turn, &mut port.out);
         }
     }
@@ -168,7 +185,12 @@ impl Run {
         }
         let content = message.content.as_ref().map_or("", |content| &content.0);
         let content = if self.filtered && content == told::FILTERED { "" } else { content };
-        self.empty_message = content.is_empty() && message.tool_requests.as_ref().is_none_or(Vec::is_empty);
+        let calls = message.tool_requests.as_deref().unwrap_or_default();
+        self.empty_message = content.is_empty() && calls.is_empty();
+        (self.spoke_last, self.whole_until) = (calls.is_empty(), None);
+        if self.options.owner == ToolOwner::Return {
+            self.suspension.expect(calls.iter().map(|call| &*call.tool_call_id));
+        }
         self.stream.message(message, content, &mut self.turn, &mut port.out);
     }
 
@@ -205,8 +227,13 @@ impl Run {
         let arguments = request.arguments.map_or("{}", |raw| raw.get());
         let (id, name) = (&request.tool_call_id, &request.tool_name);
         self.stream.requested(id, name, arguments, &mut self.turn, &mut port.out);
-        if self.tools.invoke(self.turn.id(), request, &mut port.out) {
-            self.turn.tools_ran();
+        match self.options.owner {
+            ToolOwner::Return => self.suspension.requested(&request.tool_call_id, &request.request_id),
+            ToolOwner::Callback => {
+                if self.tools.invoke(self.turn.id(), request, &mut port.out) {
+                    self.turn.tools_ran();
+                }
+            }
         }
     }
 

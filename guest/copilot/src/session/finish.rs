@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::port::Port;
-use crate::reconcile::Server;
+use crate::reconcile::{Pending, Server};
 use llm_provider_core::digest::Chain;
 use llm_provider_guest::events::NoticeKind;
 use llm_provider_guest::types::{Block, FinishReason, Message, Role, ToolResult};
@@ -11,15 +11,32 @@ use std::collections::BTreeMap;
 impl Run {
     /// Tells the end of an answered turn. Gives the server session, unless its history is no longer the caller's.
     pub(crate) fn answered(mut self, port: &mut Port) -> Option<Server> {
-        self.tell_unknown(port);
         let reason = match (self.filtered, self.finish.take()) {
             (true, _) => FinishReason::ContentFilter,
             (false, reason) => reason.unwrap_or(FinishReason::Stop),
         };
+        if self.whole_until.is_some() && self.tainted {
+            let message = "the CLI did not say that the turn is over; the next one begins with the whole conversation";
+            self.turn.notice(NoticeKind::Other("lost-idle".to_owned()), message.to_owned(), &mut port.out);
+        }
+        self.ended(reason, None, port)
+    }
+
+    /// Tells the end of a turn whose tools the caller runs. The server's turn goes on waiting in its session; `None` when
+    /// that is not going to be the caller's history.
+    pub(crate) fn suspended(self, port: &mut Port) -> Option<Server> {
+        let pending = self.suspension.pending(self.message_id.clone());
+        let good = pending.is_some();
+        self.ended(FinishReason::ToolCalls, pending, port).filter(|_| good)
+    }
+
+    fn ended(self, reason: FinishReason, pending: Option<Pending>, port: &mut Port) -> Option<Server> {
+        self.tell_unknown(port);
         let blocks = self.turn.finish(reason, self.request_id, &mut port.out);
         let history: Chain = self.history;
         let known = shapes(&blocks, self.tools.results()).into_iter().map(|shape| history.extend(&shape)).collect();
-        let server = Server { name: self.name, known, options: self.options.print, durable: self.durable };
+        let (name, options, durable) = (self.name, self.options.print, self.durable);
+        let server = Server { name, known, options, durable, cold: false, pending };
         (!self.tainted).then_some(server)
     }
 

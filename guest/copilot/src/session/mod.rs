@@ -2,23 +2,29 @@
 
 mod events;
 mod finish;
-mod permission;
+pub(crate) mod permission;
 mod stream;
+mod suspend;
 mod tools;
 
 pub(crate) use events::{Outcome, StillRunning, is_ignored};
 pub(crate) use stream::Stream;
+pub(crate) use suspend::Suspension;
 pub(crate) use tools::Tools;
 
 use crate::failure::{Attempt, Failure};
 use crate::options::Options;
-use crate::reconcile::Server;
+use crate::reconcile::{Answers, Plan, Server};
 use llm_provider_core::digest::{Chain, Fields};
 use llm_provider_core::turn::Turn;
-use llm_provider_guest::types::{FinishReason, Instant, SessionId};
+use llm_provider_guest::types::{FinishReason, Instant, Message, SessionId};
+use std::collections::BTreeMap;
 
 /// How long after a failure was told the CLI may take to fall silent: it takes 15 ms.
 const AFTER_FAILURE: u64 = 5_000;
+/// How long after a whole answer the CLI may take to say that it is idle: it takes 15 ms. Then the answer stands, and the
+/// session is left behind.
+const AFTER_ANSWER: u64 = 10_000;
 
 /// Why a conversation has no server session, where it had one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +33,8 @@ pub(crate) enum Lost {
     Crash,
     /// The last turn did not end well, or the server changed the history.
     Spoilt,
+    /// The server does not know it any more.
+    Forgotten,
 }
 
 /// A conversation.
@@ -50,6 +58,21 @@ impl Session {
         Self { id, generation: 0, server: None, lost: None, run: None }
     }
 
+    /// The sidecar ended unasked. What it had in memory may not be on disk, so the session is lost; but for one that waits
+    /// for the results of tools, which is on disk by then and costs the most to lose. Should it not be there, its turn
+    /// learns so before anything reaches the model.
+    pub(crate) fn crashed(&mut self) {
+        let had = self.server.is_some() || self.run.as_ref().is_some_and(|run| run.stage != Stage::Waiting);
+        self.server =
+            self.server.take().filter(|server| server.pending.is_some() && server.durable).map(|mut server| {
+                server.cold = true;
+                server
+            });
+        if had {
+            self.lost = Some(Lost::Crash);
+        }
+    }
+
     /// The name of the next server session: 128 bits that no other instance comes to, in letters the CLI takes.
     pub(crate) fn next_name(&mut self, seed: u64) -> String {
         self.generation += 1;
@@ -71,37 +94,36 @@ pub(crate) enum Stage {
     Running,
 }
 
-/// What is to be done to the server session before the prompt goes out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Route {
-    /// Nothing.
-    Append,
-    /// Unload it and take it up again with other options.
-    Resume,
-    /// Open it.
-    Create,
-}
-
 /// A turn that runs.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) turn: Turn,
     pub(crate) stage: Stage,
-    pub(crate) route: Route,
+    /// How it gets to the model.
+    pub(crate) way: Plan,
     /// The server session.
     pub(crate) name: String,
-    pub(crate) prompt: String,
     pub(crate) options: Options,
-    /// The caller's history with everything that is asked now.
+    /// The caller's history with everything that is asked now, for a session that turns out to be lost.
+    pub(crate) messages: Vec<Message>,
+    /// Its fingerprint.
     pub(crate) history: Chain,
+    /// The session was lost once and the turn took another: it does not take a third.
+    pub(crate) fell_back: bool,
     /// The server's name for the prompt.
     message_id: Option<String>,
     /// Something came that belongs to this prompt, so that an idle is its own.
     begun: bool,
     pub(crate) stream: Stream,
     pub(crate) tools: Tools,
+    /// Permission requests that wait for the host's decision, by the CLI's name for them: each with
+    /// what the model wants to use.
+    permissions: BTreeMap<String, String>,
+    pub(crate) suspension: Suspension,
     attempt: Option<Attempt>,
     failure: Option<(Failure, Instant)>,
+    /// The answer is whole; only the word that the session is idle is missing, until then.
+    whole_until: Option<Instant>,
     /// When the session was last heard of.
     pub(crate) heard: Instant,
     unknown: u64,
@@ -109,6 +131,8 @@ pub(crate) struct Run {
     tainted: bool,
     durable: bool,
     empty_message: bool,
+    /// The model's last message called no tool.
+    spoke_last: bool,
     filtered: bool,
     finish: Option<FinishReason>,
     request_id: Option<String>,
@@ -116,37 +140,54 @@ pub(crate) struct Run {
 
 impl Run {
     /// A turn that waits for the CLI.
-    pub(crate) fn new(
-        turn: Turn,
-        route: Route,
-        name: String,
-        prompt: String,
-        options: Options,
-        history: Chain,
-    ) -> Self {
+    pub(crate) fn new(turn: Turn, way: Plan, name: String, options: Options, messages: Vec<Message>) -> Self {
+        let history = Chain::default().extend(&messages);
         Self {
             turn,
             stage: Stage::Waiting,
-            route,
+            way,
             name,
-            prompt,
             options,
+            messages,
             history,
+            fell_back: false,
             message_id: None,
             begun: false,
             stream: Stream::default(),
             tools: Tools::default(),
+            permissions: BTreeMap::new(),
+            suspension: Suspension::default(),
             attempt: None,
             failure: None,
+            whole_until: None,
             heard: 0,
             unknown: 0,
             tainted: false,
             durable: true,
             empty_message: false,
+            spoke_last: false,
             filtered: false,
             finish: None,
             request_id: None,
         }
+    }
+
+    /// The sidecar was ended while the turn waited for it: what was in memory is on disk only.
+    pub(crate) fn chill(&mut self) {
+        match &mut self.way {
+            Plan::Append(prompt) => {
+                self.way = Plan::Resume { prompt: std::mem::take(prompt), unload: false };
+            }
+            Plan::Resume { unload, .. } => *unload = false,
+            Plan::Answer(answers) => answers.wake = true,
+            Plan::Create { .. } => {}
+        }
+    }
+
+    /// The results of tools are on their way to the server's turn, whose events are this turn's from now on.
+    pub(crate) fn answering(&mut self, answers: &Answers) {
+        self.begun = true;
+        self.message_id.clone_from(&answers.message_id);
     }
 
     /// The server has taken the prompt and named it.
@@ -163,8 +204,17 @@ impl Run {
         if let Some((_, at)) = &self.failure {
             return Some(*at);
         }
-        let counts = matches!(self.stage, Stage::Sending | Stage::Running) && !self.tools.waiting();
-        counts.then(|| self.heard.saturating_add(self.options.activity_timeout))
+        let waits = self.tools.waiting() || !self.permissions.is_empty();
+        let counts = matches!(self.stage, Stage::Sending | Stage::Running) && !waits;
+        let silent = counts.then(|| self.heard.saturating_add(self.options.activity_timeout));
+        silent.map(|at| self.whole_until.map_or(at, |until| until.min(at)))
+    }
+
+    /// Whether the answer is whole and the CLI has been silent about it for long enough. Its session is in doubt then.
+    pub(crate) fn over(&mut self, now: Instant) -> bool {
+        let over = self.failure.is_none() && self.whole_until.is_some_and(|until| until <= now);
+        self.tainted |= over;
+        over
     }
 
     /// The failure that was told, when the turn only waited for silence.

@@ -1,39 +1,83 @@
-//! Permission requests: nothing of the CLI's own is allowed, and the turn goes on.
+//! Permission requests: the host's policy decides, and the turn goes on.
 
 use super::Run;
 use crate::port::{Port, Purpose};
 use crate::wire::event::Permission;
 use crate::wire::request::{PermissionAnswer, PermissionResult};
+use llm_provider_guest::effects::PermissionEffect;
 use llm_provider_guest::events::NoticeKind;
+use llm_provider_guest::permissions::{PermissionKind, PermissionRequest};
+use llm_provider_guest::provider::PermissionDecision;
 
-/// What the model is told. Without any feedback the CLI would end the turn.
+/// Characters of a command or a path that a person is shown.
+const LONGEST: usize = 500;
+/// What the model is told when a policy denies without a word. Without any feedback the CLI would end the turn.
 const FEEDBACK: &str = "This action is not allowed here. Go on without it.";
 
-/// Decides a request.
-pub(super) fn decide(run: &mut Run, permission: &Permission<'_>, port: &mut Port) {
+/// Takes a request: a tool that the caller offered is allowed, since whoever runs it decides; everything else is asked.
+pub(super) fn requested(run: &mut Run, data: &str, permission: &Permission<'_>, port: &mut Port) {
     if permission.resolved_by_hook {
         return;
     }
     let wanted = &permission.permission_request;
     let tool = wanted.tool_name.as_ref().map(|name| &*name.0);
-    let ours = wanted.kind == "custom-tool" && tool.is_some_and(|name| run.options.offers(name));
-    let result = if ours { allow() } else { deny(port.peer.as_ref().is_some_and(|peer| peer.has_connect)) };
-    if !ours {
-        let what = tool.unwrap_or(&wanted.kind).escape_debug();
-        let message = format!("the model wanted to use `{what}`, which is not allowed");
-        run.turn.notice(NoticeKind::PermissionDenied, message, &mut port.out);
+    if wanted.kind == "custom-tool" && tool.is_some_and(|name| run.options.offers(name)) {
+        return answer(run, &permission.request_id, allow(), port);
     }
-    let answer = PermissionAnswer { session_id: &run.name, request_id: &permission.request_id, result };
+    let id = permission.request_id.to_string();
+    let summary = [&wanted.full_command_text, &wanted.file_name, &wanted.path, &wanted.url, &wanted.intention];
+    let summary = summary.into_iter().flatten().next().map_or_else(String::new, |text| text.0.to_string());
+    let summary: String = summary.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    run.permissions.insert(id.clone(), tool.unwrap_or(&wanted.kind).to_owned());
+    let request = PermissionRequest {
+        id,
+        kind: kind(&wanted.kind),
+        tool: tool.map(str::to_owned),
+        summary,
+        detail: data.to_owned(),
+    };
+    port.out.push(PermissionEffect::Ask(run.turn.id(), request).into());
+}
+
+/// Hands the host's decision to the CLI. A decision on nothing, or a second one, is dropped.
+pub(crate) fn decided(run: &mut Run, id: &str, decision: PermissionDecision, port: &mut Port) {
+    let Some(what) = run.permissions.remove(id) else { return };
+    let result = match decision {
+        PermissionDecision::Allow => allow(),
+        PermissionDecision::Deny(feedback) => {
+            let message = format!("the model wanted to use `{}`, which is not allowed", what.escape_debug());
+            run.turn.notice(NoticeKind::PermissionDenied, message, &mut port.out);
+            deny(feedback, port.peer.as_ref().is_some_and(|peer| peer.has_connect))
+        }
+    };
+    answer(run, id, result, port);
+}
+
+fn answer(run: &Run, request_id: &str, result: PermissionResult, port: &mut Port) {
+    let answer = PermissionAnswer { session_id: &run.name, request_id, result };
     port.request("session.permissions.handlePendingPermissionRequest", answer, Purpose::Permission);
 }
 
-/// A tool that the caller offered: whoever runs it decides. `approved` is understood by every version (PROTOCOL 8).
+/// The CLI's kinds (PROTOCOL section 2) by the names of the world.
+fn kind(kind: &str) -> PermissionKind {
+    match kind {
+        "shell" => PermissionKind::Command,
+        "read" => PermissionKind::Read,
+        "write" => PermissionKind::Write,
+        "url" => PermissionKind::Fetch,
+        "mcp" => PermissionKind::ServerTool,
+        other => PermissionKind::Other(other.to_owned()),
+    }
+}
+
+/// `approved` is understood by every version (PROTOCOL 8), and for this once only.
 fn allow() -> PermissionResult {
     PermissionResult { kind: "approved", feedback: None }
 }
 
 /// Versions without `connect` have an older name for it.
-fn deny(has_connect: bool) -> PermissionResult {
+fn deny(feedback: String, has_connect: bool) -> PermissionResult {
     let kind = if has_connect { "reject" } else { "denied-interactively-by-user" };
-    PermissionResult { kind, feedback: Some(FEEDBACK) }
+    let feedback = if feedback.trim().is_empty() { FEEDBACK.to_owned() } else { feedback };
+    PermissionResult { kind, feedback: Some(feedback) }
 }

@@ -8,6 +8,21 @@ use llm_provider_guest::effects::ToolEffect;
 use llm_provider_guest::types::{ToolCall, ToolResult, TurnId};
 use std::collections::BTreeMap;
 
+impl Port {
+    /// Hands the result of a tool to the CLI.
+    pub(crate) fn answer_tool(&mut self, session: &str, request: &str, result: &ToolResult, purpose: Purpose) {
+        let answer = ToolAnswer {
+            session_id: session,
+            request_id: request,
+            result: WireResult {
+                text_result_for_llm: &result.content,
+                result_type: if result.is_error { "failure" } else { "success" },
+            },
+        };
+        self.request("session.tools.handlePendingToolCall", answer, purpose);
+    }
+}
+
 /// The calls of a turn.
 #[derive(Debug, Default)]
 pub(crate) struct Tools {
@@ -43,15 +58,7 @@ impl Tools {
     /// Hands the host's answer to the CLI. Answers to nothing, or a second time, are dropped.
     pub(crate) fn answer(&mut self, session: &str, result: ToolResult, port: &mut Port) {
         let Some(request) = self.calls.get_mut(&result.call_id).and_then(Option::take) else { return };
-        let answer = ToolAnswer {
-            session_id: session,
-            request_id: &request,
-            result: WireResult {
-                text_result_for_llm: &result.content,
-                result_type: if result.is_error { "failure" } else { "success" },
-            },
-        };
-        port.request("session.tools.handlePendingToolCall", answer, Purpose::ToolAnswer);
+        port.answer_tool(session, &request, &result, Purpose::ToolAnswer);
         self.results.insert(result.call_id.clone(), result);
     }
 }

@@ -195,6 +195,14 @@ pub(crate) struct ExternalTool<'a> {
     pub(crate) arguments: Option<&'a RawValue>,
 }
 
+/// `tool.execution_complete`: a call is answered, by us or by the CLI itself.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ToolDone<'a> {
+    #[serde(borrow)]
+    pub(crate) tool_call_id: Cow<'a, str>,
+}
+
 /// `permission.requested`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -215,4 +223,19 @@ pub(crate) struct PermissionRequest<'a> {
     pub(crate) kind: Cow<'a, str>,
     #[serde(borrow)]
     pub(crate) tool_name: Option<Text<'a>>,
+    /// Of a command.
+    #[serde(borrow)]
+    pub(crate) full_command_text: Option<Text<'a>>,
+    /// Of a file that is written.
+    #[serde(borrow)]
+    pub(crate) file_name: Option<Text<'a>>,
+    /// Of a file that is read.
+    #[serde(borrow)]
+    pub(crate) path: Option<Text<'a>>,
+    /// Of an address that is fetched.
+    #[serde(borrow)]
+    pub(crate) url: Option<Text<'a>>,
+    /// What for, in the model's words.
+    #[serde(borrow)]
+    pub(crate) intention: Option<Text<'a>>,
 }

@@ -1,5 +1,7 @@
 //! Parameters of our requests.
 
+use crate::prompt::Image;
+use base64::Engine as _;
 use llm_provider_core::rpc::Secret;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -22,6 +24,54 @@ pub(crate) struct Named<'a> {
 pub(crate) struct Send<'a> {
     pub(crate) session_id: &'a str,
     pub(crate) prompt: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attachments: Vec<Attachment<'a>>,
+    /// `immediate` puts the message into the turn that runs; absent, it waits for its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) response_format: Option<ResponseFormat<'a>>,
+}
+
+/// An image beside a prompt.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Attachment<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    display_name: &'a str,
+    mime_type: &'a str,
+    data: String,
+}
+
+impl<'a> Attachment<'a> {
+    /// An image.
+    pub(crate) fn of(image: &'a Image) -> Self {
+        let data = base64::engine::general_purpose::STANDARD.encode(&image.data);
+        Self { kind: "blob", display_name: &image.name, mime_type: &image.media_type, data }
+    }
+}
+
+/// What the answer must look like.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResponseFormat<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    json_schema: JsonSchema<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonSchema<'a> {
+    name: &'static str,
+    schema: &'a RawValue,
+}
+
+impl<'a> ResponseFormat<'a> {
+    /// JSON of a schema.
+    pub(crate) fn json(schema: &'a RawValue) -> Self {
+        Self { kind: "json_schema", json_schema: JsonSchema { name: "answer", schema } }
+    }
 }
 
 /// Of `session.create` and `session.resume`: everything, every time, since nothing of it is kept on disk. The fixed part
@@ -40,6 +90,9 @@ pub(crate) struct Session<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<Provider<'a>>,
     pub(crate) working_directory: &'a str,
+    /// Only when taken up again: a turn that waits for the results of tools goes on waiting.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) continue_pending_work: bool,
     #[serde(flatten)]
     pub(crate) fixed: Fixed,
 }
@@ -113,6 +166,8 @@ pub(crate) struct Tool<'a> {
     pub(crate) description: &'a str,
     pub(crate) parameters: &'a RawValue,
     pub(crate) skip_permission: bool,
+    /// A caller's tool may have the name of one of the CLI's own, which then is not there.
+    pub(crate) overrides_built_in_tool: bool,
 }
 
 /// An endpoint of one's own.
@@ -207,5 +262,5 @@ pub(crate) struct PermissionAnswer<'a> {
 pub(crate) struct PermissionResult {
     pub(crate) kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) feedback: Option<&'static str>,
+    pub(crate) feedback: Option<String>,
 }

@@ -8,10 +8,11 @@ pub mod replay;
 use llm_provider_copilot::{Copilot, Effect};
 use llm_provider_core::frame::Decoder;
 use llm_provider_guest::Plugin;
-use llm_provider_guest::effects::{EventEffect, SidecarEffect, TimerEffect, ToolEffect};
+use llm_provider_guest::effects::{EventEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect};
 use llm_provider_guest::events::{Event, Failed, Finished, NoticeKind};
 use llm_provider_guest::provider::{
-    Input, Setup, SidecarBytes, SidecarEnd, SidecarStart, ToolAnswer, Turn, TurnOptions,
+    Input, PermissionAnswer, PermissionDecision, Setup, SidecarBytes, SidecarEnd, SidecarStart, ToolAnswer, Turn,
+    TurnOptions,
 };
 use llm_provider_guest::secrets::{Chunk, SecretInfo};
 use llm_provider_guest::sidecar_types::{Exit, SidecarId, Started};
@@ -67,6 +68,9 @@ pub struct Rig {
     pub timer: Option<u64>,
     pub sidecar: Option<SidecarId>,
     pub starts: u32,
+    /// The plugin has asked for the end of the sidecar, which has not come yet.
+    pub stopping: bool,
+    pub permissions: Vec<(u64, String)>,
     pub next_turn: u64,
     out: Decoder,
 }
@@ -85,6 +89,8 @@ impl Rig {
             timer: None,
             sidecar: None,
             starts: 0,
+            stopping: false,
+            permissions: Vec::new(),
             next_turn: 1,
             out: Decoder::default(),
         };
@@ -115,6 +121,7 @@ impl Rig {
             Effect::Sidecar(SidecarEffect::Start(id, _)) => {
                 self.sidecar = Some(*id);
                 self.starts += 1;
+                self.stopping = false;
                 self.out = Decoder::default();
                 self.asked.clear();
             }
@@ -122,11 +129,11 @@ impl Rig {
             Effect::Timer(TimerEffect::Set(_, after)) => self.timer = Some(self.now + after),
             Effect::Timer(TimerEffect::Clear(_)) => self.timer = None,
             Effect::Tool(ToolEffect::Invoke(turn, call)) => self.invoked.push((*turn, call.clone())),
-            Effect::Sidecar(SidecarEffect::Stop(..) | SidecarEffect::CloseInput(_))
-            | Effect::Event(_)
-            | Effect::Log(_)
-            | Effect::Permission(_)
-            | Effect::Catalog(_) => {}
+            Effect::Permission(PermissionEffect::Ask(turn, request)) => {
+                self.permissions.push((*turn, request.id.clone()))
+            }
+            Effect::Sidecar(SidecarEffect::Stop(..)) => self.stopping = true,
+            Effect::Sidecar(SidecarEffect::CloseInput(_)) | Effect::Event(_) | Effect::Log(_) | Effect::Catalog(_) => {}
         }
     }
 
@@ -259,6 +266,10 @@ impl Rig {
         self.give(Input::ToolResult(ToolAnswer { turn, result }));
     }
 
+    pub fn decide(&mut self, turn: u64, id: &str, decision: PermissionDecision) {
+        self.give(Input::PermissionDecided(PermissionAnswer { turn, id: id.into(), decision }));
+    }
+
     /// Lets time pass; the timer fires when it is due.
     pub fn pass(&mut self, milliseconds: u64) {
         let end = self.now + milliseconds;
@@ -284,9 +295,26 @@ impl Rig {
         self.effects.iter().filter_map(of).collect()
     }
 
+    /// What was decided about the turn's session.
+    pub fn decisions(&self, turn: u64) -> Vec<NoticeKind> {
+        let decides = |kind: &NoticeKind| {
+            matches!(kind, NoticeKind::Opened | NoticeKind::Continued | NoticeKind::Resumed | NoticeKind::ReSeeded)
+        };
+        self.events(turn)
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Notice(notice) if decides(&notice.kind) => Some(notice.kind),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What is out of the ordinary: the plain decisions about sessions are not.
     pub fn notices(&self, turn: u64) -> Vec<NoticeKind> {
         let of = |event: Event| match event {
-            Event::Notice(notice) => Some(notice.kind),
+            Event::Notice(notice) if !matches!(notice.kind, NoticeKind::Opened | NoticeKind::Continued) => {
+                Some(notice.kind)
+            }
             _ => None,
         };
         self.events(turn).into_iter().filter_map(of).collect()

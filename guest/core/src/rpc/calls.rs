@@ -37,6 +37,12 @@ impl<T> Calls<T> {
         ids.into_iter().filter_map(|id| self.settle(id)).collect()
     }
 
+    /// Closes and gives the requests with such a purpose, oldest first.
+    pub fn take(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Vec<T> {
+        let ids: Vec<u64> = self.open.iter().filter(|(_, (purpose, _))| wanted(purpose)).map(|(id, _)| *id).collect();
+        ids.into_iter().filter_map(|id| self.settle(id)).collect()
+    }
+
     /// The next deadline.
     #[must_use]
     pub fn earliest(&self) -> Option<Instant> {

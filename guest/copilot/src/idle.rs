@@ -1,0 +1,62 @@
+//! Ending a CLI that has nothing to do. Its sessions stay on disk, with turns that wait for the results of tools.
+
+use crate::connection::Link;
+use crate::plugin::Copilot;
+use crate::port::Purpose;
+use crate::wire::request::Nothing;
+use llm_provider_guest::effects::SidecarEffect;
+use llm_provider_guest::log::Level;
+use llm_provider_guest::sidecar::StopMode;
+
+impl Copilot {
+    /// Notes that a turn or a question has ended: when it was the last, the CLI has nothing to do from now on.
+    pub(crate) fn note_idle(&mut self) {
+        let busy = self.sessions.values().any(|session| session.run.is_some()) || !self.queries.is_empty();
+        if busy || !matches!(self.link, Link::Ready { .. }) {
+            self.idle_since = None;
+            return;
+        }
+        self.idle_since = Some(self.port.now);
+        let at = self.port.now.saturating_add(self.port.config.idle_stop_ms);
+        self.port.arm(at);
+    }
+
+    /// Ends the CLI politely, until it is needed again.
+    pub(crate) fn rest(&mut self) {
+        self.idle_since = None;
+        let Link::Ready { id } = self.link else { return };
+        self.link = Link::Resting { id };
+        self.port.log(Level::Info, "the Copilot CLI has nothing to do and is ended".to_owned());
+        let timeout = self.port.config.shutdown_timeout_ms;
+        self.port.request_within(timeout, "runtime.shutdown", Nothing {}, Purpose::Rest);
+    }
+
+    /// It knows that it should end, or does not know the word: close its input.
+    pub(crate) fn rested(&mut self) {
+        if let Link::Resting { id } = self.link {
+            self.port.hang_up();
+            self.port.out.push(SidecarEffect::Stop(id, StopMode::Graceful).into());
+        }
+    }
+
+    /// It has ended as it was asked to. What it had in memory is on disk; whoever came meanwhile has it started again.
+    pub(crate) fn woken(&mut self) {
+        self.link = Link::Idle;
+        self.port.hang_up();
+        self.names.clear();
+        self.restarts.rested();
+        for session in self.sessions.values_mut() {
+            session.server = session.server.take().filter(|server| server.durable).map(|mut server| {
+                server.cold = true;
+                server
+            });
+            if let Some(run) = &mut session.run {
+                run.chill();
+            }
+        }
+        let waited_for = self.sessions.values().any(|session| session.run.is_some()) || !self.queries.is_empty();
+        if waited_for {
+            self.need_sidecar();
+        }
+    }
+}
