@@ -188,8 +188,10 @@ impl Run {
         let calls = message.tool_requests.as_deref().unwrap_or_default();
         self.empty_message = content.is_empty() && calls.is_empty();
         (self.spoke_last, self.whole_until) = (calls.is_empty(), None);
-        if self.options.owner == ToolOwner::Return {
-            self.suspension.expect(calls.iter().map(|call| &*call.tool_call_id));
+        let ids = || calls.iter().map(|call| &*call.tool_call_id);
+        match self.options.owner {
+            ToolOwner::Return => self.suspension.expect(ids()),
+            ToolOwner::Callback => self.tools.spoken(ids()),
         }
         self.stream.message(message, content, &mut self.turn, &mut port.out);
     }

@@ -1,12 +1,11 @@
 //! What a server has after a turn that ended well.
 
-use super::Run;
+use super::{Run, Tools};
 use crate::port::Port;
 use crate::reconcile::{Pending, Server};
 use llm_provider_core::digest::Chain;
 use llm_provider_guest::events::NoticeKind;
-use llm_provider_guest::types::{Block, FinishReason, Message, Role, ToolResult};
-use std::collections::BTreeMap;
+use llm_provider_guest::types::{Block, FinishReason, Message, Role};
 
 impl Run {
     /// Tells the end of an answered turn. Gives the server session, unless its history is no longer the caller's.
@@ -34,7 +33,7 @@ impl Run {
         self.tell_unknown(port);
         let blocks = self.turn.finish(reason, self.request_id, &mut port.out);
         let history: Chain = self.history;
-        let known = shapes(&blocks, self.tools.results()).into_iter().map(|shape| history.extend(&shape)).collect();
+        let known = shapes(&blocks, &self.tools).into_iter().map(|shape| history.extend(&shape)).collect();
         let (name, options, durable) = (self.name, self.options.print, self.durable);
         let server = Server { name, known, options, durable, cold: false, pending };
         (!self.tainted).then_some(server)
@@ -49,24 +48,31 @@ impl Run {
     }
 }
 
-/// The answer as a caller may give it back: as one message, or with the results of tools between its parts.
-fn shapes(blocks: &[Block], results: &BTreeMap<String, ToolResult>) -> Vec<Vec<Message>> {
+/// The answer as a caller may give it back: as one message; or as it was said, each message of the model followed by the
+/// results of its calls.
+fn shapes(blocks: &[Block], tools: &Tools) -> Vec<Vec<Message>> {
     let one = vec![Message { role: Role::Assistant, blocks: blocks.to_vec() }];
     if !blocks.iter().any(|block| matches!(block, Block::ToolCall(_))) {
         return vec![one];
     }
     let mut split = Vec::new();
     let (mut said, mut answers) = (Vec::new(), Vec::new());
+    let mut round = None;
     for block in blocks {
-        if !matches!(block, Block::ToolCall(_)) && !answers.is_empty() {
+        let of = match block {
+            Block::ToolCall(call) => tools.round(&call.id),
+            _ => None,
+        };
+        if of != round && !answers.is_empty() {
             split.push(Message { role: Role::Assistant, blocks: std::mem::take(&mut said) });
             split.push(Message { role: Role::User, blocks: std::mem::take(&mut answers) });
         }
         if let Block::ToolCall(call) = block
-            && let Some(result) = results.get(&call.id)
+            && let Some(result) = tools.result(&call.id)
         {
             answers.push(Block::ToolResult(result.clone()));
         }
+        round = of;
         said.push(block.clone());
     }
     split.push(Message { role: Role::Assistant, blocks: said });

@@ -29,6 +29,9 @@ pub(crate) struct Tools {
     /// By call: the CLI's name for the request while it waits.
     calls: BTreeMap<String, Option<String>>,
     results: BTreeMap<String, ToolResult>,
+    /// In which of the model's messages with calls each stood, counted from 1.
+    rounds: BTreeMap<String, usize>,
+    round: usize,
 }
 
 impl Tools {
@@ -37,9 +40,20 @@ impl Tools {
         self.calls.values().any(Option::is_some)
     }
 
-    /// The results so far, by call.
-    pub(crate) fn results(&self) -> &BTreeMap<String, ToolResult> {
-        &self.results
+    /// The model has spoken: these are its calls.
+    pub(crate) fn spoken<'a>(&mut self, calls: impl Iterator<Item = &'a str>) {
+        self.round += 1;
+        self.rounds.extend(calls.map(|call| (call.to_owned(), self.round)));
+    }
+
+    /// In which message of the model a call stood, where that was told.
+    pub(crate) fn round(&self, call: &str) -> Option<usize> {
+        self.rounds.get(call).copied().or(Some(0))
+    }
+
+    /// The result of a call, if it has one.
+    pub(crate) fn result(&self, call: &str) -> Option<&ToolResult> {
+        self.results.get(call)
     }
 
     /// Hands a call to the host. A call that was handed over before is not run again: false.

@@ -77,8 +77,12 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(config: &str) -> Self {
+        Self::seeded(config, 42)
+    }
+
+    pub fn seeded(config: &str, seed: u64) -> Self {
         let mut rig = Self {
-            plugin: Copilot::configure(setup(config)).unwrap(),
+            plugin: Copilot::configure(Setup { seed, ..setup(config) }).unwrap(),
             now: 1_000,
             effects: Vec::new(),
             monitor: Monitor::default(),
