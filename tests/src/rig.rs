@@ -68,6 +68,18 @@ impl Rig {
 
     /// A rig with a wire and further configuration of the plugin.
     pub async fn with(script: Script, sidecar: impl SidecarProgram + 'static, wire: Wire, more: Value) -> Self {
+        Self::under(script, sidecar, wire, more, |policy| policy).await
+    }
+
+    /// A rig whose tenant has more of a policy.
+    async fn under(
+        script: Script,
+        sidecar: impl SidecarProgram + 'static,
+        wire: Wire,
+        more: Value,
+        policy: impl FnOnce(Policy) -> Policy,
+    ) -> Self {
+        let change = policy;
         static SEED: AtomicU64 = AtomicU64::new(1);
         let model = ModelServer::start(script).await.expect("a model server");
         let home = TempDir::new().expect("a directory");
@@ -78,7 +90,7 @@ impl Rig {
         let plugin = plugin().await;
         let instance = plugin
             .host()
-            .tenant(policy)
+            .tenant(change(policy))
             .instance(&plugin, config(&model, wire, more).to_string())
             .expect("an instance");
         Self { model, instance, home, _room: None }
@@ -91,13 +103,24 @@ impl Rig {
 
     /// A rig around the real CLI, with a wire and further configuration of the plugin.
     pub async fn real_with(test: &str, script: Script, wire: Wire, more: Value) -> Option<Self> {
+        Self::real_under(test, script, wire, more, |policy| policy).await
+    }
+
+    /// A rig around the real CLI whose tenant has more of a policy.
+    pub async fn real_under(
+        test: &str,
+        script: Script,
+        wire: Wire,
+        more: Value,
+        policy: impl FnOnce(Policy) -> Policy,
+    ) -> Option<Self> {
         static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(ROOM)));
         if real_cli::skipped(test) {
             return None;
         }
         real_cli::located().await;
         let room = Arc::clone(&PLACES).acquire_owned().await.expect("never closed");
-        let rig = Self::with(script, real_cli::sidecar(), wire, more).await;
+        let rig = Self::under(script, real_cli::sidecar(), wire, more, policy).await;
         Some(Self { _room: Some(room), ..rig })
     }
 

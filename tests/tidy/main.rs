@@ -11,6 +11,7 @@
 //! - No `unwrap`, `expect`, `panic!` and their like, and no indexing, in product code; every crate has the workspace's
 //!   lints.
 //! - No ignored test, no mark of unfinished work, no host name of a package registry.
+//! - Every id of the list of parity (S, R, B) and of the sidecar's faults (P) is named by a test.
 //! - The root holds what it should and nothing else; every item of the world is documented and has its version; every
 //!   dependency has its reason beside it; a plugin's description has its crate's version.
 //!
@@ -29,6 +30,7 @@ mod layout;
 mod manifests;
 mod marks;
 mod panics;
+mod parity;
 mod places;
 mod purity;
 mod sizes;

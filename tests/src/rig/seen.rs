@@ -92,16 +92,24 @@ impl Seen {
         self.events.iter().filter(|event| kind(event) == wanted).count()
     }
 
-    /// The kinds of the notices in order.
+    /// The kinds of the notices in order, but for the plain decisions about a session: that it was opened, or goes on.
     #[must_use]
     pub fn notices(&self) -> Vec<&NoticeKind> {
-        let mut kinds = Vec::new();
-        for event in &self.events {
-            if let Event::Notice(notice) = event {
-                kinds.push(&notice.kind);
-            }
-        }
-        kinds
+        self.all_notices().filter(|kind| !matches!(kind, NoticeKind::Opened | NoticeKind::Continued)).collect()
+    }
+
+    /// What was decided about the turn's session.
+    #[must_use]
+    pub fn decisions(&self) -> Vec<&NoticeKind> {
+        use NoticeKind::{Continued, Opened, ReSeeded, Resumed};
+        self.all_notices().filter(|kind| matches!(kind, Opened | Continued | Resumed | ReSeeded)).collect()
+    }
+
+    fn all_notices(&self) -> impl Iterator<Item = &NoticeKind> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Notice(notice) => Some(&notice.kind),
+            _ => None,
+        })
     }
 
     /// Whether there was a notice of this kind.
