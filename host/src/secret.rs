@@ -183,6 +183,7 @@ mod tests {
         );
     }
 
+    /// B21: no part of a secret is shown or used as a name.
     #[test]
     fn a_secret_is_not_printed() {
         assert_eq!(format!("{:?}", Secret::new("canary")), "Secret(..)");

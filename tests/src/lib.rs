@@ -4,6 +4,7 @@
 
 pub mod fake_cli;
 pub mod fake_sidecar;
+pub mod github;
 pub mod plugins;
 pub mod real_cli;
 pub mod rig;

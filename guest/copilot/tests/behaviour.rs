@@ -47,6 +47,7 @@ fn session_create_says_everything_and_the_secret_goes_by_name() {
     assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
 }
 
+/// S14, B08: the token stands in the environment of the CLI and in nothing that is written to it.
 #[test]
 fn a_github_token_goes_into_the_environment_only() {
     let mut rig = Rig::new(GITHUB);
@@ -62,6 +63,7 @@ fn a_github_token_goes_into_the_environment_only() {
     assert!(params.get("provider").is_none() && !params.to_string().contains("s3cr"));
 }
 
+/// S15: nothing is started before the first question.
 #[test]
 fn nothing_starts_before_the_first_turn_and_one_sidecar_serves_all() {
     let mut rig = Rig::new(BYOK);
@@ -75,6 +77,7 @@ fn nothing_starts_before_the_first_turn_and_one_sidecar_serves_all() {
     assert_eq!(rig.methods().iter().filter(|method| **method == "session.create").count(), 2);
 }
 
+/// B02: every new message of the user is sent, not only the last.
 #[test]
 fn several_new_messages_go_out_as_one_prompt_and_thinking_may_be_dropped() {
     let (mut rig, name) = ready();
@@ -98,6 +101,7 @@ fn an_edited_history_is_seeded_anew() {
     assert_eq!(rig.notices(turn), [NoticeKind::ReSeeded]);
 }
 
+/// S19, B05, B20: another system prompt or other tools change the session, and forget nothing of it.
 #[test]
 fn other_options_take_the_session_up_again_with_everything() {
     let (mut rig, name) = ready();
@@ -132,6 +136,7 @@ fn a_session_with_a_cut_answer_is_not_taken_up_again_from_disk() {
     assert_eq!(rig.notices(turn), [NoticeKind::ReSeeded]);
 }
 
+/// B14: an answer without deltas is an answer, and parts are not glued together.
 #[test]
 fn the_whole_message_wins_over_what_was_streamed() {
     for (streamed, whole, abandoned) in
@@ -155,6 +160,7 @@ fn the_whole_message_wins_over_what_was_streamed() {
     }
 }
 
+/// R5, R8: the end of a turn carries its cause, with what the process said last.
 #[test]
 fn p01_a_crash_before_ready_fails_the_turn_with_its_last_words() {
     let mut rig = Rig::new(BYOK);
@@ -240,6 +246,7 @@ fn p13_a_restart_storm_ends_in_a_refusal() {
     assert!(matches!(error.verdict, Verdict::RetryAfter(_)) && error.message.contains("too often"));
 }
 
+/// S17, R2, R4: what failed after the process was started ends the process, and the error says why.
 #[test]
 fn p14_another_protocol_version_is_named() {
     let mut rig = Rig::new(BYOK);
@@ -434,6 +441,7 @@ fn a_sub_agents_text_is_not_the_answer() {
     assert!(!id.is_empty());
 }
 
+/// S29, R3: what belongs to an attempt ends with it.
 #[test]
 fn a_retry_voids_the_failed_call_at_once_and_keeps_what_came_before() {
     let mut rig = Rig::new(BYOK);

@@ -131,6 +131,7 @@ async fn faults_publish_nothing() {
 }
 
 /// N06: one flipped bit anywhere, 1,000 times.
+/// B19, N06: an archive that is not what was pinned is not used.
 #[tokio::test]
 async fn a_thousand_flipped_bits_are_refused() {
     let good =

@@ -36,6 +36,7 @@ impl Runner for Probe {
     }
 }
 
+/// S12: the platform's own package, from the registry that the user's npm is configured for.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_program_comes_through_the_users_npm() {
     if std::env::var_os("LLMP_TEST_SKIP_REAL_CLI").is_some() {

@@ -1,6 +1,8 @@
 //! Follows one turn to its end on the screen, with Ctrl-C cancelling it.
 
 use crate::failure::{Failure, FailureKind};
+use crate::line::Lines;
+use crate::permission::{Question, Questions};
 use crate::printer::{Printer, Screen, Terminal};
 use crate::signals::Signals;
 use crate::{json, output};
@@ -15,19 +17,47 @@ pub(crate) enum Form {
     Json,
 }
 
+/// Who is asked for permissions while a turn runs.
+pub(crate) struct Person<'a> {
+    pub(crate) questions: &'a mut Questions,
+    pub(crate) lines: &'a mut Lines,
+}
+
+/// What is waited for while a turn runs.
+enum Next {
+    Item(Option<Result<Event, TurnError>>),
+    Stop,
+    Asked(Question),
+}
+
 /// Shows a turn as it streams. The first signal cancels it, reaching the server; a second one gives up at once.
-pub(crate) async fn show(mut turn: Turn, form: Form, signals: &mut Signals) -> Result<Finished, Failure> {
+pub(crate) async fn show(
+    mut turn: Turn,
+    form: Form,
+    signals: &mut Signals,
+    mut person: Option<Person<'_>>,
+) -> Result<Finished, Failure> {
     let canceller = turn.canceller();
     let (mut printer, mut screen, mut stopping) = (Printer::default(), Terminal, false);
     loop {
-        let item = tokio::select! {
-            item = turn.next() => item,
-            _ = signals.next() => {
-                if stopping {
-                    return Err(interrupted());
-                }
+        let next = tokio::select! {
+            item = turn.next() => Next::Item(item),
+            _ = signals.next() => Next::Stop,
+            question = asked(person.as_mut()) => Next::Asked(question),
+        };
+        let item = match next {
+            Next::Item(item) => item,
+            Next::Stop if stopping => return Err(interrupted()),
+            Next::Stop => {
                 stopping = true;
                 canceller.cancel();
+                continue;
+            }
+            Next::Asked(question) => {
+                printer.end(&mut screen).map_err(unwritable)?;
+                if let Some(person) = &mut person {
+                    question.put(person.lines).await;
+                }
                 continue;
             }
         };
@@ -43,6 +73,13 @@ pub(crate) async fn show(mut turn: Turn, form: Form, signals: &mut Signals) -> R
             }
             return end;
         }
+    }
+}
+
+async fn asked(person: Option<&mut Person<'_>>) -> Question {
+    match person {
+        Some(person) => person.questions.next().await,
+        None => std::future::pending().await,
     }
 }
 

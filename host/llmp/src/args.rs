@@ -29,6 +29,10 @@ pub(crate) enum Command {
     /// Look at plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// List the models that can be asked for, where the provider tells.
+    Models(Catalog),
+    /// Show what is left of the account's quota, where the provider tells.
+    Quota(Catalog),
     /// Say what is configured, what was found, and what to do about problems.
     Doctor(Choice),
 }
@@ -44,6 +48,15 @@ pub(crate) struct Ask {
     pub(crate) choice: Choice,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Catalog {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
 /// Who answers, and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Choice {
@@ -53,6 +66,12 @@ pub(crate) struct Choice {
     /// The system prompt.
     #[arg(short, long)]
     pub(crate) system: Option<String>,
+    /// How hard the model thinks: minimal, low, medium, high, or a name of the provider's own.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) effort: Option<String>,
+    /// The most tokens of an answer.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_output_tokens: Option<u32>,
     /// `github`, `demo`, or a provider of llmp.toml.
     #[arg(long)]
     pub(crate) provider: Option<String>,

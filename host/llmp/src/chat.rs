@@ -1,10 +1,11 @@
 //! `llmp chat`: turn by turn, with line editing.
 
-use crate::answer::{self, Form};
+use crate::answer::{self, Form, Person};
 use crate::args::Choice;
 use crate::failure::{Failure, FailureKind};
 use crate::line::{Line, Lines};
 use crate::output::{self, tell};
+use crate::permission::{self, Questions};
 use crate::setup;
 use crate::signals::Signals;
 use crate::{Surroundings, json};
@@ -23,9 +24,11 @@ pub(crate) async fn run(choice: Choice, surroundings: &Surroundings) -> Result<(
     let lines = Lines::open(&resolved.data_dir.value)?;
     let mut signals =
         Signals::listen().map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
-    let ready = setup::prepare(&resolved, artefact).await?;
+    let (ask_person, questions) = permission::asking();
+    let ready = setup::prepare(&resolved, artefact, setup::Asker::Person(ask_person)).await?;
     tell(&format!("talking to {}; /help shows the commands", resolved.provider.value.name()));
-    let mut chat = Chat { session: ready.instance.session(), request: ready.request.clone(), usage: Vec::new() };
+    let mut chat =
+        Chat { session: ready.instance.session(), request: ready.request.clone(), usage: Vec::new(), questions };
     let ended = chat.talk(lines, &mut signals).await;
     ready.instance.close().await;
     ended
@@ -35,6 +38,7 @@ struct Chat {
     session: Session,
     request: TurnRequest,
     usage: Vec<Usage>,
+    questions: Questions,
 }
 
 /// Whether the conversation goes on.
@@ -62,15 +66,16 @@ impl Chat {
             match line.strip_prefix('/') {
                 Some(command) if self.command(command) == Next::Quit => return Ok(()),
                 Some(_) => {}
-                None => self.ask(line, signals).await?,
+                None => self.ask(line, &mut lines, signals).await?,
             }
         }
     }
 
     /// Asks; a failure of the provider is told and the conversation goes on.
-    async fn ask(&mut self, prompt: &str, signals: &mut Signals) -> Result<(), Failure> {
+    async fn ask(&mut self, prompt: &str, lines: &mut Lines, signals: &mut Signals) -> Result<(), Failure> {
+        let person = Person { questions: &mut self.questions, lines };
         let answered = match self.session.send(prompt, self.request.clone()).await {
-            Ok(turn) => answer::show(turn, Form::Text, signals).await,
+            Ok(turn) => answer::show(turn, Form::Text, signals, Some(person)).await,
             Err(error) => Err(error.into()),
         };
         match answered {

@@ -32,6 +32,18 @@ impl Lines {
         Ok(Self { editor: Some(editor), history })
     }
 
+    /// Asks a question to be answered with yes or no. Only `y` and `yes` are a yes.
+    pub(crate) async fn confirm(&mut self, question: &'static str) -> bool {
+        let Some(mut editor) = self.editor.take() else { return false };
+        let read = tokio::task::spawn_blocking(move || {
+            let line = editor.readline(question);
+            (editor, line)
+        });
+        let Ok((editor, line)) = read.await else { return false };
+        self.editor = Some(editor);
+        line.is_ok_and(|text| matches!(text.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// The next line; lines that end with a backslash go on.
     pub(crate) async fn next(&mut self) -> Result<Line, Failure> {
         let broken = || Failure::usage("the line editor has stopped", "start again");

@@ -8,6 +8,7 @@ mod answer;
 mod args;
 mod artefact_request;
 mod ask;
+mod catalog;
 mod chat;
 mod config;
 mod doctor;
@@ -16,6 +17,7 @@ mod inspect;
 mod json;
 mod line;
 mod output;
+mod permission;
 mod printer;
 mod progress;
 mod prompt;
@@ -56,6 +58,8 @@ pub(crate) fn flags(choice: &Choice) -> Flags {
         model: choice.model.clone(),
         system: choice.system.clone(),
         plugin: choice.plugin.clone(),
+        effort: choice.effort.clone(),
+        max_output_tokens: choice.max_output_tokens,
         config: choice.config.clone(),
     }
 }
@@ -84,6 +88,8 @@ async fn dispatch(command: Command, surroundings: &Surroundings) -> Result<(), F
         Command::Ask(ask) => ask::run(ask, surroundings).await,
         Command::Chat(choice) => chat::run(choice, surroundings).await,
         Command::Plugin(args::Plugin::Inspect { file, json }) => inspect::run(&file, json),
+        Command::Models(asked) => catalog::models(asked, surroundings).await,
+        Command::Quota(asked) => catalog::quota(asked, surroundings).await,
         Command::Doctor(choice) => doctor::run(&flags(&choice), surroundings).await,
     }
 }

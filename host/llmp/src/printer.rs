@@ -5,7 +5,7 @@
 
 use crate::output;
 use llm_provider_host::Event;
-use llm_provider_host::wit::events::{BlockKind, BlockStart};
+use llm_provider_host::wit::events::{BlockKind, BlockStart, NoticeKind};
 use std::io;
 
 /// Where printed text goes.
@@ -50,6 +50,8 @@ impl Printer {
                 screen.tell(&format!("note: the provider begins again: {}", output::plain(why)));
                 Ok(())
             }
+            // That a session was opened or goes on is what everybody expects.
+            Event::Notice(notice) if matches!(notice.kind, NoticeKind::Opened | NoticeKind::Continued) => Ok(()),
             Event::Notice(notice) => {
                 screen.tell(&format!("note: {}", output::plain(&notice.message)));
                 Ok(())

@@ -1,17 +1,20 @@
 //! From resolved configuration to a running instance: the one place where the program's values become the library's.
 
-use crate::config::{Endpoint, EndpointKind, From as Given, HeaderValue, Provider, Resolved, WireApi};
+use crate::config::{Endpoint, EndpointKind, From as Given, HeaderValue, Permissions, Provider, Resolved, WireApi};
 use crate::failure::Failure;
+use crate::permission::AskPerson;
 use crate::{artefact_request, progress};
 use llm_provider_host::artefact::Request;
 use llm_provider_host::{
-    CopilotCli, Destination, Host, HostConfig, Instance, Plugin, Policy, Secret, SecretGrant, TurnRequest,
+    AllowKinds, CopilotCli, DenyAll, Destination, Host, HostConfig, Instance, PermissionPolicy, Plugin, Policy,
+    ReasoningEffort, Secret, SecretGrant, TurnRequest,
 };
 use llmp_model_server::{ModelServer, Script};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The sidecar every provider of this program goes through.
 const SIDECAR: &str = "copilot-cli";
@@ -26,8 +29,16 @@ pub(crate) struct Ready {
     _demo: Option<ModelServer>,
 }
 
+/// Who decides when the policy is to ask.
+pub(crate) enum Asker {
+    /// There is nobody: it is denied.
+    Nobody,
+    /// The person in the chat.
+    Person(AskPerson),
+}
+
 /// Makes the host, loads the plugin and grants it what the configuration says. Starts no sidecar.
-pub(crate) async fn prepare(resolved: &Resolved, artefact: Request) -> Result<Ready, Failure> {
+pub(crate) async fn prepare(resolved: &Resolved, artefact: Request, asker: Asker) -> Result<Ready, Failure> {
     let host = host(resolved)?;
     let plugin = load(&host, resolved.plugin.as_deref()).await?;
     if plugin.inspection().description.sidecars.iter().any(|name| name == SIDECAR) {
@@ -46,12 +57,22 @@ pub(crate) async fn prepare(resolved: &Resolved, artefact: Request) -> Result<Re
     for (name, grant) in secrets {
         policy = policy.secret(name, grant);
     }
+    policy.provider_tools.extend(resolved.tools.own.iter().cloned());
+    policy.permissions = permissions(&resolved.tools.permissions, asker);
     let mut sidecar = CopilotCli::new(artefact);
     sidecar.network = resolved.sidecar.network.clone();
     sidecar.variables = resolved.sidecar.variables.clone();
     sidecar.unpack_dir = Some(resolved.cache_dir.value.join("copilot-cli-unpacked"));
     let instance = host.tenant(policy.sidecar(sidecar)).instance(&plugin, config(resolved, auth))?;
     Ok(Ready { instance, request: request(resolved), _demo: demo })
+}
+
+fn permissions(asked: &Permissions, asker: Asker) -> Arc<dyn PermissionPolicy> {
+    match (asked, asker) {
+        (Permissions::Deny, _) | (Permissions::Ask, Asker::Nobody) => Arc::new(DenyAll),
+        (Permissions::Ask, Asker::Person(person)) => Arc::new(person),
+        (Permissions::Allow(kinds), _) => Arc::new(AllowKinds(kinds.clone())),
+    }
 }
 
 /// Has the sidecar's program ready before anything is asked: what is wrong with its path, the network or the cache is a
@@ -96,8 +117,20 @@ fn request(resolved: &Resolved) -> TurnRequest {
     request.model = resolved.model.as_ref().map(|model| model.value.clone());
     request.system.clone_from(&resolved.system);
     request.deadline = resolved.deadline;
+    request.max_output_tokens = resolved.max_output_tokens;
+    request.reasoning_effort = resolved.reasoning_effort.as_deref().map(effort);
     request.activity_timeout = resolved.activity_timeout;
     request
+}
+
+fn effort(level: &str) -> ReasoningEffort {
+    match level {
+        "minimal" => ReasoningEffort::Minimal,
+        "low" => ReasoningEffort::Low,
+        "medium" => ReasoningEffort::Medium,
+        "high" => ReasoningEffort::High,
+        other => ReasoningEffort::Other(other.to_owned()),
+    }
 }
 
 /// The plugin's configuration.

@@ -6,6 +6,7 @@ use llmp_model_server::{Finish, Reply, Script, Usage};
 use llmp_tests::rig::{Rig, Wire, read};
 use serde_json::json;
 
+/// S28, B16: usage is the sum of the calls of a turn.
 #[tokio::test(flavor = "multi_thread")]
 async fn continued_answers_are_joined_and_their_usage_is_summed() {
     let usage = |output| Usage { input: 10, output, ..Usage::default() };
@@ -26,6 +27,7 @@ async fn continued_answers_are_joined_and_their_usage_is_summed() {
     assert_eq!((usage.model_calls, usage.input_tokens, usage.output_tokens), (3, 30, 7));
 }
 
+/// B22: a truncated answer does not look complete.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_stays_cut_off_says_so() {
     let name = "an_answer_that_stays_cut_off_says_so";

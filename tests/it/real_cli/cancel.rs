@@ -32,6 +32,7 @@ async fn goes_on(rig: &Rig, session: &Session, gate: &Gate) {
     assert!(dialogue.contains("and now") && !dialogue.contains("LATE") && !dialogue.contains("early"), "{dialogue}");
 }
 
+/// B10, S34: a cancel stops the turn on the server, and nothing late of it is heard.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_turn_reaches_the_model_and_ends_once() {
     for wire in [Wire::Completions, Wire::Responses, Wire::Anthropic] {

@@ -11,6 +11,7 @@ fn said(texts: &[&str]) -> Vec<(Role, String)> {
     texts.iter().enumerate().map(line).collect()
 }
 
+/// S26: the turn ends when the session falls silent.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_turn_tells_its_events_in_order() {
     let deltas = ["Hel", "lo, ", "wor", "ld."];
@@ -38,6 +39,7 @@ async fn one_turn_tells_its_events_in_order() {
     assert_eq!(requests[0].dialogue(), said(&["greet me"]));
 }
 
+/// S25: text is told as it comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_delta_comes_while_the_model_still_speaks() {
     let gate = Gate::new();

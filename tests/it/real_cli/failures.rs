@@ -32,6 +32,7 @@ fn one_line(error: &ProviderError) {
     assert!(error.request_sent && !error.tools_ran && !error.output_seen, "{error:?}");
 }
 
+/// B12, S35: what no repetition can help is not repeated.
 #[tokio::test(flavor = "multi_thread")]
 async fn final_refusals_are_told_at_once() {
     let Some(rig) = Rig::real("final_refusals_are_told_at_once", Script::echo()).await else { return };

@@ -53,6 +53,7 @@ async fn a_session_can_begin_in_the_middle_of_a_conversation() {
     shown_once(&all, &["one-1", "two-2", "three-3", "fine-4", "five-5"]);
 }
 
+/// B03: a shorter history is no accident.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolled_back_turn_is_forgotten() {
     let Some(rig) = Rig::real("a_rolled_back_turn_is_forgotten", Script::echo()).await else { return };
@@ -100,6 +101,7 @@ async fn a_joined_answer_is_not_sent_again() {
     shown_once(&all, &["begin-1", "middle-2", "and now"]);
 }
 
+/// S22: an empty history, or one without a question, is a typed error.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_with_nothing_to_answer_is_refused() {
     let Some(rig) = Rig::real("a_history_with_nothing_to_answer_is_refused", Script::echo()).await else { return };

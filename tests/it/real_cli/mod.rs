@@ -4,6 +4,7 @@ mod answers;
 mod cancel;
 mod conversation;
 mod failures;
+mod github;
 mod history;
 mod keeping;
 mod options;

@@ -5,6 +5,7 @@ use llm_provider_host::{TurnRequest, user_message};
 use llmp_model_server::{Gate, Reply, Script};
 use llmp_tests::rig::{PATIENCE, Rig, processes, read};
 
+/// B04, B27: two conversations at once share neither session nor events.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_sessions_at_once_do_not_mix() {
     let gate = Gate::new();
@@ -38,6 +39,7 @@ async fn two_sessions_at_once_do_not_mix() {
     }
 }
 
+/// S18, S20: one session on the server for a conversation, and only what is new is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_turns_keep_one_process_and_every_word() {
     let Some(rig) = Rig::real("twenty_turns_keep_one_process_and_every_word", Script::echo()).await else { return };

@@ -68,6 +68,7 @@ fn results(rig: &Rig) -> Vec<(String, String)> {
     rig.last_request().messages().into_iter().filter_map(tool).collect()
 }
 
+/// S30, S33: a tool of the caller, its call and its result.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tool_is_run_and_its_answer_reaches_the_model() {
     for wire in [Wire::Completions, Wire::Responses, Wire::Anthropic] {

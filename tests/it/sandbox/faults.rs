@@ -112,6 +112,7 @@ async fn a_cancelled_turn_that_does_not_end_is_a_broken_contract() {
     assert_answers(&session).await;
 }
 
+/// S27: the deadline of the whole turn is the caller's; only without one the limit counts.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_passes_its_deadline_is_ended() {
     let session = instance(&naughty().await).session();

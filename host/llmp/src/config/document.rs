@@ -114,6 +114,14 @@ impl<'d> Section<'d> {
         Err(self.document.wrong(&what, self.span(key), hint))
     }
 
+    /// A list of texts.
+    pub(super) fn list(&mut self, key: &'static str) -> Result<Option<From<Vec<String>>>, Failure> {
+        self.value(key, "a list of texts in quotes", |value| {
+            let items = value.as_array()?.iter();
+            items.map(|item| item.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+        })
+    }
+
     /// A table of texts under names that are the user's.
     pub(super) fn texts(&mut self, key: &'static str) -> Result<BTreeMap<String, From<String>>, Failure> {
         let Some(section) = self.section(key)? else { return Ok(BTreeMap::new()) };

@@ -4,6 +4,7 @@ use super::From;
 use super::document::{Document, Section};
 use super::secrets::SecretPlace;
 use super::tables::EndpointTable;
+use super::tools::{McpTable, ToolsTable};
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,6 +25,12 @@ pub(super) struct File {
     pub(super) github_token: Option<From<SecretPlace>>,
     /// `[providers.NAME]`.
     pub(super) providers: BTreeMap<String, EndpointTable>,
+    pub(super) tool_deadline: Option<From<Duration>>,
+    pub(super) reasoning_effort: Option<From<String>>,
+    pub(super) max_output_tokens: Option<From<u32>>,
+    pub(super) tools: ToolsTable,
+    /// `[mcp.NAME]`.
+    pub(super) mcp: BTreeMap<String, McpTable>,
     pub(super) sidecar: SidecarTable,
     pub(super) network: NetworkTable,
 }
@@ -37,6 +44,11 @@ pub(super) struct SidecarTable {
     pub(super) integrity: Option<From<String>>,
     pub(super) offline: Option<From<bool>>,
     pub(super) env: BTreeMap<String, From<String>>,
+    /// One process for each turn.
+    pub(super) legacy: Option<From<bool>>,
+    pub(super) attach: Option<From<String>>,
+    pub(super) attach_token: Option<From<SecretPlace>>,
+    pub(super) attach_dir: Option<From<PathBuf>>,
 }
 
 /// `[network]`.
@@ -66,6 +78,11 @@ impl File {
                 deadline: top.duration("deadline")?,
                 github_token: top.section("github")?.map(github).transpose()?.flatten(),
                 providers: providers(&mut top)?,
+                tool_deadline: top.duration("tool-deadline")?,
+                reasoning_effort: top.text("reasoning-effort")?,
+                max_output_tokens: top.count("max-output-tokens")?,
+                tools: top.section("tools")?.map(ToolsTable::read).transpose()?.unwrap_or_default(),
+                mcp: mcp(&mut top)?,
                 sidecar: top.section("sidecar")?.map(SidecarTable::read).transpose()?.unwrap_or_default(),
                 network: top.section("network")?.map(NetworkTable::read).transpose()?.unwrap_or_default(),
             };
@@ -124,6 +141,11 @@ fn providers(top: &mut Section<'_>) -> Result<BTreeMap<String, EndpointTable>, F
     Ok(tables)
 }
 
+fn mcp(top: &mut Section<'_>) -> Result<BTreeMap<String, McpTable>, Failure> {
+    let read = |(name, section)| Ok((name, McpTable::read(section)?));
+    top.sections("mcp")?.into_iter().map(read).collect()
+}
+
 impl SidecarTable {
     fn read(mut section: Section<'_>) -> Result<Self, Failure> {
         let table = Self {
@@ -133,6 +155,10 @@ impl SidecarTable {
             integrity: section.text("integrity")?,
             offline: section.boolean("offline")?,
             env: section.texts("env")?,
+            legacy: section.boolean("legacy")?,
+            attach: section.text("attach")?,
+            attach_token: secret_place(&mut section, "attach-token-env", "attach-token-file")?,
+            attach_dir: section.path("attach-dir")?,
         };
         section.finish()?;
         Ok(table)

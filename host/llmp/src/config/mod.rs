@@ -22,6 +22,7 @@ mod resolved;
 mod secrets;
 mod sidecar;
 mod tables;
+mod tools;
 
 pub(crate) use environment::Environment;
 pub(crate) use printable::{deceives, printable};
@@ -38,6 +39,8 @@ pub(crate) struct Flags {
     pub(crate) model: Option<String>,
     pub(crate) system: Option<String>,
     pub(crate) plugin: Option<PathBuf>,
+    pub(crate) effort: Option<String>,
+    pub(crate) max_output_tokens: Option<u32>,
     pub(crate) config: Option<PathBuf>,
 }
 
@@ -54,6 +57,10 @@ pub(crate) fn resolve(flags: &Flags, env: &Environment, working_dir: &Path) -> R
     let cache = directories::directory(&directories::CACHE, file.cache_dir, env, working_dir, &mut report)?;
     let data = directories::directory(&directories::DATA, file.data_dir, env, working_dir, &mut report)?;
     let network = network::resolve(&file.network, env, &provider.value, working_dir, &mut report)?;
+    let effort =
+        [flag(flags.effort.as_deref(), "--effort"), env.given("LLMP_REASONING_EFFORT")?, file.reasoning_effort];
+    let most = flags.max_output_tokens.map(|value| From { value, from: "--max-output-tokens".to_owned() });
+    let (legacy, attach) = (sidecar::legacy(&file.sidecar, env, &mut report)?, sidecar::attach(&file.sidecar, env)?);
     let resolved = Resolved {
         provider,
         model,
@@ -64,6 +71,12 @@ pub(crate) fn resolve(flags: &Flags, env: &Environment, working_dir: &Path) -> R
         data_dir: data,
         activity_timeout: report.choose("activity-timeout", [file.activity_timeout]).map(|given| given.value),
         deadline: report.choose("deadline", [file.deadline]).map(|given| given.value),
+        tool_deadline: report.choose("tool-deadline", [file.tool_deadline]).map(|given| given.value),
+        reasoning_effort: report.choose("reasoning-effort", effort).map(|given| given.value),
+        max_output_tokens: report.choose("max-output-tokens", [most, file.max_output_tokens]).map(|given| given.value),
+        tools: tools::resolve(file.tools, file.mcp, env)?,
+        legacy,
+        attach,
     };
     Ok((resolved, report))
 }

@@ -6,6 +6,11 @@ use crate::failure::Failure;
 /// Routers that know many providers write one of these before the name of a Copilot model.
 const PREFIXES: [&str; 6] = ["github-", "github/", "gh-", "gh/", "ghcp-", "ghcp/"];
 
+/// Whether a name says by itself that it is a Copilot model: it has one of the prefixes, or is the alias.
+pub(super) fn is_for_github(model: &str) -> bool {
+    model == "github" || PREFIXES.iter().any(|prefix| model.starts_with(prefix))
+}
+
 /// The name as Copilot knows it: exactly one prefix is taken off, and `github` alone means `gpt-5`.
 pub(super) fn for_github(model: From<String>) -> Result<From<String>, Failure> {
     let From { value, from } = model;

@@ -31,7 +31,7 @@ pub(super) fn resolve(flags: &Flags, file: &File, env: &Environment, report: &mu
     let available = Available { file, environment, token };
     let choice = match &asked {
         Some(asked) => available.named(asked)?,
-        None => available.unasked()?,
+        None => available.unasked(named(flags, env)?.as_ref())?,
     };
     let model = choose_model(&choice.value, flags, file, env, report)?;
     available.build(choice, model, env, report)
@@ -70,11 +70,15 @@ impl Available<'_> {
         Failure::usage(message, format!("{}there are: {list}", guess.unwrap_or_default()))
     }
 
-    /// In this order: an endpoint of the environment, the only one of the file, GitHub, the demo.
-    fn unasked(&self) -> Result<From<Choice<'_>>, Failure> {
+    /// In this order: an endpoint of the environment, GitHub for a model that says so by its name, the only endpoint of
+    /// the file, GitHub, the demo.
+    fn unasked(&self, model: Option<&From<String>>) -> Result<From<Choice<'_>>, Failure> {
         if let Some(table) = &self.environment {
             let from = table.base_url.as_ref().map(|url| url.from.clone()).unwrap_or_default();
             return Ok(From { value: Choice::Endpoint("environment", table), from });
+        }
+        if let Some(model) = model.filter(|model| model::is_for_github(&model.value)) {
+            return Ok(From { value: Choice::Github, from: model.from.clone() });
         }
         let mut tables = self.file.providers.iter();
         match (tables.next(), tables.next()) {
@@ -119,6 +123,11 @@ impl Available<'_> {
         };
         Ok((From { value: provider, from: choice.from }, model))
     }
+}
+
+/// The model that was asked for, whoever answers.
+fn named(flags: &Flags, env: &Environment) -> Result<Option<From<String>>, Failure> {
+    Ok(flag(flags.model.as_deref(), "--model").or(env.given("LLMP_MODEL")?))
 }
 
 /// An endpoint's model can be guessed by nobody.

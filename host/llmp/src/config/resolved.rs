@@ -1,7 +1,8 @@
 //! What the program is going to use, after files, variables and flags were read: values, and where each came from.
 
-use llm_provider_host::{Network, Secret};
+use llm_provider_host::{Network, PermissionKind, Secret};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -85,6 +86,43 @@ pub(crate) struct SidecarSource {
     pub(crate) variables: Vec<(String, String)>,
 }
 
+/// What the model may use.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tools {
+    /// The Copilot CLI's own tools that are on.
+    pub(crate) own: Vec<String>,
+    pub(crate) permissions: Permissions,
+    pub(crate) servers: Vec<McpServer>,
+}
+
+/// Who decides what the model may do with the Copilot CLI's own tools.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Permissions {
+    /// Nobody: everything is denied.
+    #[default]
+    Deny,
+    /// The person, in a chat.
+    Ask,
+    /// These kinds are allowed, the rest is denied.
+    Allow(Vec<PermissionKind>),
+}
+
+/// A server whose tools the model is offered.
+#[derive(Clone, Debug)]
+pub(crate) struct McpServer {
+    pub(crate) name: String,
+    pub(crate) place: McpPlace,
+}
+
+/// Where it is.
+#[derive(Clone, Debug)]
+pub(crate) enum McpPlace {
+    /// A program that speaks over its standard input and output.
+    Command { program: String, args: Vec<String>, env: Vec<(String, String)>, secret_env: Vec<(String, Secret)> },
+    /// An address.
+    Url { url: String, secret_headers: Vec<(String, Secret)> },
+}
+
 /// Everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolved {
@@ -100,4 +138,21 @@ pub(crate) struct Resolved {
     pub(crate) data_dir: From<PathBuf>,
     pub(crate) activity_timeout: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) tool_deadline: Option<Duration>,
+    pub(crate) reasoning_effort: Option<String>,
+    pub(crate) max_output_tokens: Option<u32>,
+    pub(crate) tools: Tools,
+    /// One CLI process for each turn, as old set-ups want it.
+    pub(crate) legacy: bool,
+    /// A CLI that runs already, and the name of its connection token.
+    pub(crate) attach: Option<Attach>,
+}
+
+/// A Copilot CLI that runs already as a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Attach {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: Option<Secret>,
+    /// A directory that exists where it runs.
+    pub(crate) working_dir: PathBuf,
 }

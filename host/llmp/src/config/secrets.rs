@@ -86,6 +86,14 @@ pub(super) fn github_token(place: &From<SecretPlace>, env: &Environment) -> Resu
     Ok(From { value: Secret::new(value), from: name })
 }
 
+/// Takes a secret that may be anything: that of a tool's server, or a connection token.
+pub(super) fn any_secret(place: &From<SecretPlace>, env: &Environment) -> Result<From<Secret>, Failure> {
+    let name = place.value.name();
+    let value = required(place, env)?;
+    whole_line(&value, &name)?;
+    Ok(From { value: Secret::new(value), from: name })
+}
+
 /// Takes a key or a secret header of an endpoint. GitHub's tokens are refused by name, by look and by value.
 pub(super) fn endpoint_secret(place: &From<SecretPlace>, env: &Environment) -> Result<From<Secret>, Failure> {
     let name = place.value.name();

@@ -1,11 +1,12 @@
 //! Where the Copilot CLI comes from.
 
 use super::file::SidecarTable;
-use super::secrets::looks_like_github_token;
-use super::{Environment, From, Report, SidecarSource, printable};
+use super::secrets::{any_secret, looks_like_github_token};
+use super::{Attach, Environment, From, Report, SidecarSource, printable};
 use crate::failure::Failure;
 use llm_provider_host::Network;
 use llm_provider_host::artefact::{COPILOT_CLI, Integrity, Version};
+use std::net::SocketAddr;
 use std::path::Path;
 
 pub(super) fn resolve(
@@ -39,6 +40,41 @@ pub(super) fn resolve(
         network,
         variables: table.env.into_iter().map(variable_of_sidecar).collect::<Result<_, _>>()?,
     })
+}
+
+/// Whether each turn gets a process of its own. `GITHUB_COPILOT_LEGACY` means it only as exactly `true` (S09).
+pub(super) fn legacy(table: &SidecarTable, env: &Environment, report: &mut Report) -> Result<bool, Failure> {
+    const LEGACY: &str = "GITHUB_COPILOT_LEGACY";
+    let variable = env.given(LEGACY)?;
+    if let Some(given) = variable.as_ref().filter(|given| given.value != "true") {
+        report.note(format!("{LEGACY} is `{}` and not `true`, which means nothing", printable(&given.value)));
+    }
+    let variable = variable.filter(|given| given.value == "true").map(|given| From { value: true, from: given.from });
+    let chosen = report.choose("sidecar.legacy", [variable, table.legacy.clone()]);
+    Ok(chosen.is_some_and(|given| given.value))
+}
+
+/// A server that runs already, if one is named.
+pub(super) fn attach(table: &SidecarTable, env: &Environment) -> Result<Option<Attach>, Failure> {
+    let Some(given) = &table.attach else {
+        let stray = table.attach_token.as_ref().map(|place| &place.from);
+        return match stray.or_else(|| table.attach_dir.as_ref().map(|dir| &dir.from)) {
+            Some(from) => {
+                Err(Failure::usage(format!("{from} has no meaning without `attach`"), "name the address too"))
+            }
+            None => Ok(None),
+        };
+    };
+    let address = given.value.parse::<SocketAddr>().map_err(|_| {
+        let message = format!("{} is no address and port: `{}`", given.from, printable(&given.value));
+        Failure::usage(message, "write it as 127.0.0.1:3000")
+    })?;
+    let working_dir = table.attach_dir.as_ref().ok_or_else(|| {
+        let message = format!("{} names a server, and nothing says in which directory it may work", given.from);
+        Failure::usage(message, "name a directory that exists where it runs with `attach-dir`")
+    })?;
+    let token = table.attach_token.as_ref().map(|place| any_secret(place, env)).transpose()?;
+    Ok(Some(Attach { address, token: token.map(|token| token.value), working_dir: working_dir.value.clone() }))
 }
 
 fn check_version(version: &From<String>) -> Result<(), Failure> {

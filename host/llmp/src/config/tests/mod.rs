@@ -6,6 +6,7 @@ mod providers;
 pub(crate) mod scratch;
 mod secrets;
 mod surroundings;
+mod tools;
 
 use super::{Environment, Flags, Report, Resolved, resolve};
 use crate::failure::Failure;

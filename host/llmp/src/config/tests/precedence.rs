@@ -10,6 +10,7 @@ fn model(flags: &Flags, variables: &[(&str, &str)], toml: &str) -> (Option<Strin
 }
 
 /// From the lowest layer up: each new one wins over all before it, and the report names all.
+/// S10, R6: one loader reads flags, variables and file for every provider, once.
 #[test]
 fn each_layer_of_the_model_wins_over_the_one_below() {
     let token = ("GH_TOKEN", "gho_x");
@@ -55,6 +56,7 @@ fn an_endpoints_own_model_goes_before_the_general_one() {
     assert_eq!(model(&Flags::default(), &llmp, &format!("{table}\nmodel = \"own\"")).0.as_deref(), Some("env"));
 }
 
+/// S01, R9: the names of GitHub's own tools are shared with them, in an order that is told.
 #[test]
 fn the_first_of_the_token_variables_wins_and_the_file_comes_after_them() {
     let all = [("COPILOT_GITHUB_TOKEN", "gho_a"), ("GH_TOKEN", "gho_b"), ("GITHUB_TOKEN", "gho_c"), ("MINE", "gho_d")];
@@ -68,6 +70,7 @@ fn the_first_of_the_token_variables_wins_and_the_file_comes_after_them() {
     }
 }
 
+/// B23: variables are read by the program and given to the library as values.
 #[test]
 fn the_sidecars_variables_win_over_the_file() {
     let toml = "[sidecar]\npath = \"bin/copilot\"\nversion = \"1.0.50\"\nurl = \"https://h.example/a.tgz\"\noffline = true\n\

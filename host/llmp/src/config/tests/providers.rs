@@ -35,6 +35,21 @@ fn when_nobody_chooses() {
     assert!(hint.contains("--provider") && hint.contains("LLMP_PROVIDER"));
 }
 
+/// S04: every prefix routes to GitHub when nobody chooses, but not past an endpoint that variables describe.
+#[test]
+fn s04_a_models_prefix_chooses_github() {
+    for prefix in ["github-", "github/", "gh-", "gh/", "ghcp-", "ghcp/"] {
+        let model = format!("{prefix}gpt-5");
+        let (resolved, _) = fine(&[TOKEN, ("LLMP_MODEL", &model)], ONE);
+        assert_eq!((resolved.provider.value.name(), resolved.provider.from.as_str()), ("github", "LLMP_MODEL"));
+        assert_eq!(resolved.model.unwrap().value, "gpt-5", "S02, S03");
+        let (resolved, _) = fine(&[TOKEN, URL, ("LLMP_MODEL", &model)], "");
+        assert_eq!(resolved.provider.value.name(), "environment");
+    }
+    let (message, _) = failing(&[("LLMP_MODEL", "gh/gpt-5")], ONE);
+    assert!(message.contains("needs a token"), "{message}");
+}
+
 #[test]
 fn when_somebody_chooses() {
     let both = format!("{ONE}{TWO}");

@@ -1,0 +1,150 @@
+//! `llmp models` and `llmp quota`: what the provider tells of itself.
+
+use crate::args::Catalog;
+use crate::failure::Failure;
+use crate::{Surroundings, output, setup};
+use llm_provider_host::Instance;
+use llm_provider_host::wit::catalog::{Allowance, Model};
+use serde_json::{Value, json};
+
+/// Lists models.
+pub(crate) async fn models(asked: Catalog, surroundings: &Surroundings) -> Result<(), Failure> {
+    let instance = instance(&asked, surroundings).await?;
+    let told = instance.models().await;
+    instance.close().await;
+    let models = told?;
+    let text = if asked.json { lines(models.iter().map(model_json)) } else { models_table(&models) };
+    output::data(&text).map_err(unwritable)
+}
+
+/// Shows what is left.
+pub(crate) async fn quota(asked: Catalog, surroundings: &Surroundings) -> Result<(), Failure> {
+    let instance = instance(&asked, surroundings).await?;
+    let told = instance.quota().await;
+    instance.close().await;
+    let allowances = told?;
+    let text = if asked.json { lines(allowances.iter().map(allowance_json)) } else { quota_table(&allowances) };
+    output::data(&text).map_err(unwritable)
+}
+
+async fn instance(asked: &Catalog, surroundings: &Surroundings) -> Result<Instance, Failure> {
+    let resolved = surroundings.resolve(&asked.choice)?;
+    let artefact = surroundings.artefact(&resolved)?;
+    Ok(setup::prepare(&resolved, artefact, setup::Asker::Nobody).await?.instance)
+}
+
+fn lines(values: impl Iterator<Item = Value>) -> String {
+    values.map(|value| value.to_string() + "\n").collect()
+}
+
+fn model_json(model: &Model) -> Value {
+    json!({
+        "id": model.id,
+        "name": model.name,
+        "context-window": model.context_window,
+        "max-output-tokens": model.max_output_tokens,
+        "images": model.images,
+        "tools": model.tools,
+        "reasoning-efforts": model.reasoning_efforts,
+        "premium-multiplier": model.premium_multiplier,
+    })
+}
+
+fn allowance_json(allowance: &Allowance) -> Value {
+    json!({
+        "name": allowance.name,
+        "unlimited": allowance.unlimited,
+        "granted": allowance.granted,
+        "used": allowance.used,
+        "remaining-percent": allowance.remaining_percent,
+        "overage": allowance.overage,
+        "resets-at": allowance.resets_at,
+    })
+}
+
+fn models_table(models: &[Model]) -> String {
+    let yes = |flag: Option<bool>| flag.map_or("?", |flag| if flag { "yes" } else { "no" }).to_owned();
+    let number = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+    let row = |model: &Model| {
+        let effort = if model.reasoning_efforts.is_empty() { "-".into() } else { model.reasoning_efforts.join(",") };
+        vec![model.id.clone(), number(model.context_window), yes(model.images), yes(model.tools), effort]
+    };
+    let head = ["model", "window", "images", "tools", "effort"].map(str::to_owned).to_vec();
+    table(std::iter::once(head).chain(models.iter().map(row)).collect())
+}
+
+fn quota_table(allowances: &[Allowance]) -> String {
+    let number = |number: Option<f64>| number.map_or_else(|| "?".to_owned(), |number| format!("{number:.0}"));
+    let row = |of: &Allowance| {
+        let left = match (of.unlimited, of.remaining_percent) {
+            (true, _) => "no end".to_owned(),
+            (false, Some(percent)) => format!("{percent:.0} %"),
+            (false, None) => "?".to_owned(),
+        };
+        let resets = of.resets_at.clone().unwrap_or_else(|| "?".to_owned());
+        vec![of.name.clone(), left, number(of.used), number(of.granted), resets]
+    };
+    let head = ["quota", "left", "used", "granted", "begins anew"].map(str::to_owned).to_vec();
+    table(std::iter::once(head).chain(allowances.iter().map(row)).collect())
+}
+
+/// Rows in columns, what the provider said shown and never obeyed.
+fn table(rows: Vec<Vec<String>>) -> String {
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|row| row.iter().map(|cell| output::plain(cell).replace(['\n', '\t'], " ")).collect())
+        .collect();
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+fn unwritable(error: std::io::Error) -> Failure {
+    Failure::usage(format!("cannot write the list: {error}"), "check where stdout goes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_columns_and_obeys_nobody() {
+        let model = |id: &str, efforts: &[&str]| Model {
+            id: id.into(),
+            name: None,
+            context_window: Some(128_000),
+            max_output_tokens: None,
+            images: Some(true),
+            tools: None,
+            reasoning_efforts: efforts.iter().map(|effort| (*effort).to_owned()).collect(),
+            premium_multiplier: Some(1.0),
+        };
+        let text = models_table(&[model("a", &[]), model("long\u{1b}[2J", &["low", "high"])]);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "model           window  images  tools  effort");
+        assert_eq!(lines[1], "a               128000  yes     ?      -");
+        assert_eq!(lines[2], "long\\u{1b}[2J  128000  yes     ?      low,high");
+        assert_eq!(model_json(&model("a", &[]))["context-window"], 128_000);
+    }
+
+    #[test]
+    fn a_quota_says_what_is_left() {
+        let chat = Allowance {
+            name: "chat".into(),
+            unlimited: false,
+            granted: Some(100.0),
+            used: Some(25.0),
+            remaining_percent: Some(75.0),
+            overage: None,
+            resets_at: Some("2026-04-30T00:00:00Z".into()),
+        };
+        let text = quota_table(&[chat.clone(), Allowance { name: "all".into(), unlimited: true, ..chat }]);
+        assert!(text.contains("chat   75 %    25    100      2026-04-30T00:00:00Z"), "{text}");
+        assert!(text.contains("all    no end"), "{text}");
+    }
+}
