@@ -68,12 +68,24 @@ impl Rig {
 
     /// A rig with a wire and further configuration of the plugin.
     pub async fn with(script: Script, sidecar: impl SidecarProgram + 'static, wire: Wire, more: Value) -> Self {
+        let to = Destination::SidecarInput { sidecar: sidecar.name().to_owned() };
+        let key = SecretGrant { value: Secret::new(CANARY_KEY), destinations: vec![to] };
+        Self::granted(script, sidecar, wire, more, [("api-key", key)]).await
+    }
+
+    /// A rig whose policy grants these secrets and no others.
+    pub async fn granted(
+        script: Script,
+        sidecar: impl SidecarProgram + 'static,
+        wire: Wire,
+        more: Value,
+        secrets: impl IntoIterator<Item = (&'static str, SecretGrant)>,
+    ) -> Self {
         static SEED: AtomicU64 = AtomicU64::new(1);
         let model = ModelServer::start(script).await.expect("a model server");
         let home = TempDir::new().expect("a directory");
-        let to = Destination::SidecarInput { sidecar: sidecar.name().to_owned() };
-        let key = SecretGrant { value: Secret::new(CANARY_KEY), destinations: vec![to] };
-        let mut policy = Policy::new(home.path()).allow(Capability::Tools).secret("api-key", key).sidecar(sidecar);
+        let policy = Policy::new(home.path()).allow(Capability::Tools).sidecar(sidecar);
+        let mut policy = secrets.into_iter().fold(policy, |policy, (name, grant)| policy.secret(name, grant));
         policy.seed = SEED.fetch_add(1, Ordering::Relaxed);
         let plugin = plugin().await;
         let instance = plugin
@@ -91,14 +103,15 @@ impl Rig {
 
     /// A rig around the real CLI, with a wire and further configuration of the plugin.
     pub async fn real_with(test: &str, script: Script, wire: Wire, more: Value) -> Option<Self> {
-        static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(ROOM)));
-        if real_cli::skipped(test) {
-            return None;
-        }
-        real_cli::located().await;
-        let room = Arc::clone(&PLACES).acquire_owned().await.expect("never closed");
+        let room = room(test).await?;
         let rig = Self::with(script, real_cli::sidecar(), wire, more).await;
-        Some(Self { _room: Some(room), ..rig })
+        Some(rig.in_room(room))
+    }
+
+    /// The rig with its place among the CLIs that may run at once.
+    #[must_use]
+    pub fn in_room(self, room: OwnedSemaphorePermit) -> Self {
+        Self { _room: Some(room), ..self }
     }
 
     /// One question to a session, as [`Session::send`] asks it, read to its end.
@@ -133,6 +146,19 @@ impl Rig {
         let left = |requests: &[RecordedRequest]| requests.last().is_some_and(|last| last.disconnected_at().is_some());
         self.model.wait_until(PATIENCE, left).await.expect("the abort reaches the model");
     }
+}
+
+/// Waits for a place for a real CLI, which is there then; `None` when the person asked to skip those.
+///
+/// # Panics
+/// When the CLI cannot be had.
+pub async fn room(test: &str) -> Option<OwnedSemaphorePermit> {
+    static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(ROOM)));
+    if real_cli::skipped(test) {
+        return None;
+    }
+    real_cli::located().await;
+    Some(Arc::clone(&PLACES).acquire_owned().await.expect("never closed"))
 }
 
 fn merge(into: &mut Value, more: &Value) {

@@ -1,10 +1,12 @@
 //! The whole way, with the real Copilot CLI.
 
 mod answers;
+mod attach;
 mod cancel;
 mod conversation;
 mod failures;
 mod history;
+mod oneshot;
 mod options;
 mod prompts;
 mod retries;
