@@ -134,3 +134,25 @@ fn attached(attach: &Attach, wanted: Wanted<'_>) -> Result<Launch, SidecarUnavai
         report: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_cli_is_given_no_login() {
+        let attach =
+            Attach { address: SocketAddr::from(([127, 0, 0, 1], 9)), working_directory: PathBuf::from("/there") };
+        let settings = std::collections::BTreeMap::new();
+        let wanted = |secret_variables| Wanted {
+            tenant_directory: std::path::Path::new("/nonexistent"),
+            secret_variables,
+            settings: &settings,
+        };
+        let launch = attached(&attach, wanted(&[])).expect("attached");
+        assert!(matches!(launch.start, Start::Attach(address) if address == attach.address));
+        assert_eq!((launch.working_directory, launch.report), (attach.working_directory.clone(), None));
+        let secret = [TOKEN_VARIABLE.to_owned()];
+        assert!(attached(&attach, wanted(&secret)).expect_err("refused").message.contains(TOKEN_VARIABLE));
+    }
+}

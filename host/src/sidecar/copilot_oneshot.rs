@@ -121,3 +121,35 @@ fn report(directory: &Path, session: &str) -> Result<PathBuf, SidecarUnavailable
 fn refused(message: String) -> SidecarUnavailable {
     SidecarUnavailable { message, hint: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use llm_provider_artefact::{COPILOT_CLI, Platform, Request};
+    use std::collections::BTreeMap;
+
+    /// What an entry says to a run that it refuses before it looks for the program.
+    async fn refusal(settings: &[(&str, &str)], secret: &str) -> String {
+        let directory = Path::new("/nonexistent");
+        let request = Request::new(COPILOT_CLI, Platform::current().expect("a platform"), directory.to_owned());
+        let with = [("session-id", "0cb916db-26aa-40f2-86b5-1ba81b225fd2")];
+        let settings: BTreeMap<String, String> =
+            with.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let secret_variables = [secret.to_owned()];
+        let wanted = Wanted { tenant_directory: directory, secret_variables: &secret_variables, settings: &settings };
+        let entry = CopilotOneShot { cli: CopilotCli::new(request) };
+        entry.prepare(wanted).await.expect_err("refused").to_string()
+    }
+
+    #[tokio::test]
+    async fn a_secret_goes_to_its_own_side_only() {
+        let endpoint = [("provider-base-url", "http://127.0.0.1:9/v1")];
+        assert!(refusal(&endpoint, TOKEN_VARIABLE).await.contains("has no meaning for an endpoint of one's own"));
+        assert!(refusal(&[], KEY_VARIABLE).await.contains("has no meaning for GitHub"));
+    }
+
+    #[tokio::test]
+    async fn a_setting_that_is_not_known_is_refused_before_anything_is_found() {
+        assert!(refusal(&[("allow-all-tools", "yes")], KEY_VARIABLE).await.contains("`allow-all-tools`"));
+    }
+}

@@ -1,7 +1,7 @@
 //! A real CLI that runs already as a server on TCP, and whoever may stand at its address instead.
 
 use llm_provider_host::wit::errors::{ErrorKind, Verdict};
-use llm_provider_host::{Attach, CopilotCli, Destination, Secret, SecretGrant, TurnRequest};
+use llm_provider_host::{Attach, CopilotCli, Destination, Secret, SecretGrant, Session, Turn, TurnRequest};
 use llmp_model_server::{Gate, Reply, Script};
 use llmp_tests::cli_server::{CliServer, Listener, Manner};
 use llmp_tests::real_cli;
@@ -33,9 +33,9 @@ fn at(address: SocketAddr) -> Attach {
     Attach { address, working_directory: PathBuf::from("/") }
 }
 
-/// The end of a turn that began half.
-async fn half(rig: &Rig, prompt: &str) -> (llm_provider_host::Turn, Seen) {
-    let mut turn = rig.instance.session().send(prompt, TurnRequest::new(Vec::new())).await.expect("started");
+/// Asks and reads until the first text.
+async fn half(session: &Session, prompt: &str) -> (Turn, Seen) {
+    let mut turn = session.send(prompt, TurnRequest::new(Vec::new())).await.expect("started");
     let mut seen = Seen::default();
     while seen.text.is_empty() {
         seen.note(turn.next().await.expect("an item").expect("an event"));
@@ -137,7 +137,8 @@ async fn a_server_that_dies_is_one_error_and_the_next_turn_says_so() {
     let gate = Gate::new();
     let script = Script::new(Reply::deltas(["half ", "LATE"]).gate_after(1, &gate));
     let rig = attached(script, server.attach(), TOKEN, json!({})).await;
-    let (turn, seen) = half(&rig, "one").await;
+    let session = rig.instance.session();
+    let (turn, seen) = half(&session, "one").await;
     assert_eq!(seen.text, "half ");
     server.child.kill();
     let rest = read(turn).await;
@@ -145,7 +146,7 @@ async fn a_server_that_dies_is_one_error_and_the_next_turn_says_so() {
     assert_eq!((told.kind, &told.verdict), (ErrorKind::Sidecar, &Verdict::RetryInFreshSession), "{told:?}");
     assert!(told.output_seen && told.request_sent && told.message.contains("closed the connection"), "{told:?}");
     server.child.wait().await;
-    let next = rig.ask("two").await;
+    let next = rig.send(&session, "two").await;
     let told = next.failure();
     assert_eq!((told.kind, &told.verdict), (ErrorKind::Sidecar, &Verdict::Surface), "{told:?}");
     assert!(told.message.contains(&server.address.to_string()) && !told.request_sent, "{told:?}");
