@@ -77,7 +77,8 @@ pub use sandbox::Sandbox;
 pub use secret::{Destination, Secret, SecretGrant};
 pub use session::{Session, TurnRequest, user_message};
 pub use sidecar::{
-    CopilotCli, Launch, Network, OnProgress, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted,
+    Attach, CopilotCli, CopilotOneShot, Launch, Network, OnProgress, Preparing, SidecarProgram, SidecarUnavailable,
+    Start, Wanted,
 };
 pub use tenant::{Policy, Tenant};
 pub use tool::{Tool, ToolFuture, ToolOutput};

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
+pub mod cli_server;
 pub mod fake_cli;
 pub mod fake_sidecar;
 pub mod github;

@@ -68,24 +68,23 @@ impl Rig {
 
     /// A rig with a wire and further configuration of the plugin.
     pub async fn with(script: Script, sidecar: impl SidecarProgram + 'static, wire: Wire, more: Value) -> Self {
-        Self::under(script, sidecar, wire, more, |policy| policy).await
+        let to = Destination::SidecarInput { sidecar: sidecar.name().to_owned() };
+        let key = SecretGrant { value: Secret::new(CANARY_KEY), destinations: vec![to] };
+        Self::granted(script, sidecar, wire, more, |policy| policy.secret("api-key", key)).await
     }
 
-    /// A rig whose tenant has more of a policy.
-    async fn under(
+    /// A rig whose policy grants no secrets, but for what `change` adds.
+    pub async fn granted(
         script: Script,
         sidecar: impl SidecarProgram + 'static,
         wire: Wire,
         more: Value,
-        policy: impl FnOnce(Policy) -> Policy,
+        change: impl FnOnce(Policy) -> Policy,
     ) -> Self {
-        let change = policy;
         static SEED: AtomicU64 = AtomicU64::new(1);
         let model = ModelServer::start(script).await.expect("a model server");
         let home = TempDir::new().expect("a directory");
-        let to = Destination::SidecarInput { sidecar: sidecar.name().to_owned() };
-        let key = SecretGrant { value: Secret::new(CANARY_KEY), destinations: vec![to] };
-        let mut policy = Policy::new(home.path()).allow(Capability::Tools).secret("api-key", key).sidecar(sidecar);
+        let mut policy = Policy::new(home.path()).allow(Capability::Tools).sidecar(sidecar);
         policy.seed = SEED.fetch_add(1, Ordering::Relaxed);
         let plugin = plugin().await;
         let instance = plugin
@@ -112,16 +111,21 @@ impl Rig {
         script: Script,
         wire: Wire,
         more: Value,
-        policy: impl FnOnce(Policy) -> Policy,
+        change: impl FnOnce(Policy) -> Policy,
     ) -> Option<Self> {
-        static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(ROOM)));
-        if real_cli::skipped(test) {
-            return None;
-        }
-        real_cli::located().await;
-        let room = Arc::clone(&PLACES).acquire_owned().await.expect("never closed");
-        let rig = Self::under(script, real_cli::sidecar(), wire, more, policy).await;
-        Some(Self { _room: Some(room), ..rig })
+        let room = room(test).await?;
+        let sidecar = real_cli::sidecar();
+        let to = Destination::SidecarInput { sidecar: sidecar.name().to_owned() };
+        let key = SecretGrant { value: Secret::new(CANARY_KEY), destinations: vec![to] };
+        let granted = |policy: Policy| change(policy.secret("api-key", key));
+        let rig = Self::granted(script, sidecar, wire, more, granted).await;
+        Some(rig.in_room(room))
+    }
+
+    /// The rig with its place among the CLIs that may run at once.
+    #[must_use]
+    pub fn in_room(self, room: OwnedSemaphorePermit) -> Self {
+        Self { _room: Some(room), ..self }
     }
 
     /// One question to a session, as [`Session::send`] asks it, read to its end.
@@ -156,6 +160,19 @@ impl Rig {
         let left = |requests: &[RecordedRequest]| requests.last().is_some_and(|last| last.disconnected_at().is_some());
         self.model.wait_until(PATIENCE, left).await.expect("the abort reaches the model");
     }
+}
+
+/// Waits for a place for a real CLI, which is there then; `None` when the person asked to skip those.
+///
+/// # Panics
+/// When the CLI cannot be had.
+pub async fn room(test: &str) -> Option<OwnedSemaphorePermit> {
+    static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(ROOM)));
+    if real_cli::skipped(test) {
+        return None;
+    }
+    real_cli::located().await;
+    Some(Arc::clone(&PLACES).acquire_owned().await.expect("never closed"))
 }
 
 fn merge(into: &mut Value, more: &Value) {

@@ -6,16 +6,18 @@ use crate::plugin::Copilot;
 use crate::port::{Peer, Purpose};
 use crate::restart::Permit;
 use crate::session::{Session, Stage};
+use crate::shared;
 use crate::wire::reply::Handshake;
-use crate::wire::request::Nothing;
+use crate::wire::request::{Connect, Named, Nothing};
 use llm_provider_core::classify::Fault;
 use llm_provider_core::frame::Decoder;
-use llm_provider_core::rpc::{METHOD_NOT_FOUND, RpcError};
+use llm_provider_core::rpc::{METHOD_NOT_FOUND, RpcError, Secret};
 use llm_provider_guest::effects::SidecarEffect;
 use llm_provider_guest::log::Level;
 use llm_provider_guest::provider::{SidecarEnd, SidecarFault, SidecarStart};
 use llm_provider_guest::secrets::{SecretEncoding, SecretRef};
 use llm_provider_guest::sidecar::{SecretVariable, SidecarId, Spec, StopMode};
+use llm_provider_guest::sidecar_types::Started;
 use llm_provider_guest::types::{Instant, SessionId};
 use serde_json::value::RawValue;
 
@@ -122,10 +124,16 @@ impl Copilot {
             return;
         }
         self.link = Link::Handshake { id };
-        let working_directory = started.working_directory;
-        self.port.peer = Some(Peer { id, working_directory, has_connect: true });
+        let Started { working_directory, shared, .. } = started;
+        self.port.peer = Some(Peer { id, working_directory, has_connect: true, shared });
+        // A process of one's own knows no token and would refuse one.
+        let token = if shared { self.port.config.connection_token.clone() } else { None };
+        if shared && token.is_none() {
+            return self.abandon_sidecar(&shared::no_token());
+        }
+        let connect = Connect { token: token.map(|token| Secret(token.secret)) };
         let timeout = self.port.config.connect_timeout_ms;
-        self.port.request_within(timeout, "connect", Nothing {}, Purpose::Connect);
+        self.port.request_within(timeout, "connect", connect, Purpose::Connect);
     }
 
     /// The process could not be started.
@@ -144,7 +152,8 @@ impl Copilot {
         if matches!(self.link, Link::Resting { .. }) {
             return self.woken();
         }
-        let mut message = failure::exit(&end.exit);
+        let shared = self.port.peer.as_ref().is_some_and(|peer| peer.shared);
+        let mut message = if shared { shared::HUNG_UP.to_owned() } else { failure::exit(&end.exit) };
         if let Err(cut) = self.decoder.end() {
             message.push_str(&format!("; {cut}"));
         }
@@ -154,6 +163,13 @@ impl Copilot {
     /// An answer to the handshake.
     pub(crate) fn shaken(&mut self, outcome: Result<&RawValue, RpcError>, connect: bool) {
         let Link::Handshake { id } = self.link else { return };
+        let shared = self.port.peer.as_ref().is_some_and(|peer| peer.shared);
+        if let Err(error) = &outcome
+            && shared
+            && let Some(refused) = shared::refused(error)
+        {
+            return self.abandon_sidecar(&refused);
+        }
         let answer = match &outcome {
             Ok(raw) => serde_json::from_str::<Handshake<'_>>(raw.get()).map_err(|error| error.to_string()),
             Err(error) if connect && error.code == METHOD_NOT_FOUND => {
@@ -233,12 +249,21 @@ impl Copilot {
         self.fail_all(&failure);
         self.refuse_queries(&failure);
         self.idle_since = None;
-        self.names.clear();
+        let names = std::mem::take(&mut self.names);
         match self.link {
             Link::Ready { id } => {
                 self.link = Link::Stopping { id };
+                self.port.calls.clear(); // what is still open is of no interest any more
                 let timeout = self.port.config.shutdown_timeout_ms;
-                self.port.request_within(timeout, "runtime.shutdown", Nothing {}, Purpose::Shutdown);
+                if self.port.peer.as_ref().is_some_and(|peer| peer.shared) {
+                    for name in names.keys() {
+                        let named = Named { session_id: name };
+                        self.port.request_within(timeout, "session.destroy", named, Purpose::Shutdown);
+                    }
+                    self.leave_taken();
+                } else {
+                    self.port.request_within(timeout, "runtime.shutdown", Nothing {}, Purpose::Shutdown);
+                }
             }
             Link::Starting { .. } | Link::Handshake { .. } | Link::Resting { .. } => self.stop_sidecar(),
             Link::Idle | Link::Backoff { .. } => {
@@ -246,6 +271,13 @@ impl Copilot {
                 self.port.disarm();
             }
             Link::Stopping { .. } | Link::Ended => {}
+        }
+    }
+
+    /// A farewell was answered; after the last of them it is over.
+    pub(crate) fn leave_taken(&mut self) {
+        if self.port.calls.is_empty() {
+            self.stop_sidecar();
         }
     }
 

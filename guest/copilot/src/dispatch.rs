@@ -23,7 +23,7 @@ impl Copilot {
             Purpose::Connect => self.shaken(outcome, true),
             Purpose::Ping => self.shaken(outcome, false),
             Purpose::Probe => self.port.probing = false,
-            Purpose::Shutdown => self.stop_sidecar(),
+            Purpose::Shutdown => self.leave_taken(),
             Purpose::Step { step, session, turn, name } => self.step_answered(step, session, turn, &name, outcome),
             Purpose::ToolAnswer | Purpose::Permission => {
                 if let Err(error) = outcome {

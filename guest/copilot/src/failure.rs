@@ -1,5 +1,6 @@
 //! Failures: from what the CLI tells to facts, and the few places where only a text tells.
 
+use crate::wire::event;
 use llm_provider_core::classify::{self, Facts, Fault};
 use llm_provider_core::rpc::RpcError;
 use llm_provider_guest::errors::Error;
@@ -16,6 +17,18 @@ pub(crate) struct Attempt {
     pub(crate) code: Option<String>,
     pub(crate) transport: bool,
     pub(crate) message: String,
+}
+
+impl Attempt {
+    /// As the CLI tells it.
+    pub(crate) fn of(failure: event::CallFailure<'_>) -> Self {
+        Self {
+            status: failure.status_code,
+            code: failure.error_code.map(|code| code.0.into_owned()),
+            transport: failure.failure_kind.is_some_and(|kind| kind.0 == "transport"),
+            message: failure.error_message.map_or_else(String::new, |message| message.0.into_owned()),
+        }
+    }
 }
 
 /// A failure of a turn before it is an error: what is known of it.
@@ -63,6 +76,33 @@ impl Failure {
             request_id: None,
             retry_after: None,
             message: format!("the model's endpoint refused the request{status}: {}", attempt.message),
+            hint: None,
+        }
+    }
+
+    /// What the CLI says a turn failed of, with the last failed try and whether the model's last message was empty.
+    pub(crate) fn reported(error: &event::Failure<'_>, attempt: Attempt, empty_message: bool) -> Self {
+        let fault = if told::unauthenticated(&error.message) {
+            Fault::Unauthenticated
+        } else if told::prompt_too_long(&error.message) {
+            Fault::PromptTooLong
+        } else if told::session_lost(&error.message) {
+            Fault::SessionLost
+        } else if error.status_code.is_none() && (attempt.transport || told::unreachable(&error.message)) {
+            Fault::Transport
+        } else if empty_message {
+            Fault::EmptyAnswer
+        } else {
+            Fault::Provider
+        };
+        Self {
+            fault,
+            status: error.status_code.or(attempt.status),
+            code: error.error_code.as_ref().map(|code| code.0.to_string()).or(attempt.code),
+            class: Some(error.error_type.to_string()),
+            request_id: error.provider_call_id.as_ref().map(|id| id.0.to_string()),
+            retry_after: None,
+            message: error.message.to_string(),
             hint: None,
         }
     }

@@ -9,10 +9,12 @@ use llm_provider_guest::log::Level;
 use llm_provider_guest::sidecar::StopMode;
 
 impl Copilot {
-    /// Notes that a turn or a question has ended: when it was the last, the CLI has nothing to do from now on.
+    /// Notes that a turn or a question has ended: when it was the last, the CLI has nothing to do from now on. One that
+    /// others use too is theirs to end.
     pub(crate) fn note_idle(&mut self) {
         let busy = self.sessions.values().any(|session| session.run.is_some()) || !self.queries.is_empty();
-        if busy || !matches!(self.link, Link::Ready { .. }) {
+        let shared = self.port.peer.as_ref().is_some_and(|peer| peer.shared);
+        if busy || shared || !matches!(self.link, Link::Ready { .. }) {
             self.idle_since = None;
             return;
         }

@@ -5,6 +5,8 @@
 //! turn: the plugin compares fingerprints and appends, takes the session up again with other options, or opens a new
 //! one that carries the earlier conversation.
 //!
+//! That is the mode `server`. In the mode `one-shot` ([`OneShot`]) each turn has a process of its own.
+//!
 //! Rules that everything here keeps:
 //! - A server session whose history is not known to be exactly the caller's is never used again. After a failure, a
 //!   cancel, a compaction or a crash the next turn gets a session with a new name, so that late events of the old one
@@ -24,6 +26,7 @@ mod effect;
 mod failure;
 mod frames;
 mod idle;
+mod oneshot;
 mod options;
 mod plugin;
 mod port;
@@ -31,12 +34,14 @@ mod prompt;
 mod reconcile;
 mod restart;
 mod session;
+mod shared;
 mod start;
 mod wire;
 
-pub use config::{Auth, Byok, Config, ConfigError, Github, HeaderValue, ProviderType, SecretName, WireApi};
+pub use config::{Auth, Byok, Config, ConfigError, Github, HeaderValue, Mode, ProviderType, SecretName, WireApi};
 pub use effect::Effect;
-pub use plugin::Copilot;
+pub use oneshot::OneShot;
+pub use plugin::{AnyMode, Copilot};
 
 #[cfg(target_arch = "wasm32")]
 mod shell;

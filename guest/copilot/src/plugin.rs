@@ -1,9 +1,10 @@
 //! The plugin: its parts, and which input goes where.
 
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::connection::Link;
 use crate::effect::Effect;
 use crate::failure::Failure;
+use crate::oneshot::OneShot;
 use crate::port::{Port, Question};
 use crate::restart::Restarts;
 use crate::session::Session;
@@ -16,7 +17,48 @@ use llm_provider_guest::sidecar::SidecarId;
 use llm_provider_guest::types::{Instant, QueryId, SessionId};
 use std::collections::BTreeMap;
 
-/// The Copilot plugin.
+/// The Copilot plugin in the mode its configuration asks for.
+#[derive(Debug)]
+pub enum AnyMode {
+    /// One CLI for all turns.
+    Server(Box<Copilot>),
+    /// A CLI for each turn.
+    OneShot(Box<OneShot>),
+}
+
+impl Plugin for AnyMode {
+    type Effect = Effect;
+
+    fn configure(setup: Setup) -> Result<Self, Error> {
+        match parse(&setup)?.0.mode {
+            Mode::Server => Copilot::configure(setup).map(Box::new).map(Self::Server),
+            Mode::OneShot => OneShot::configure(setup).map(Box::new).map(Self::OneShot),
+        }
+    }
+
+    fn handle(&mut self, now: Instant, inputs: Vec<Input>, effects: &mut Vec<Effect>) {
+        match self {
+            Self::Server(plugin) => plugin.handle(now, inputs, effects),
+            Self::OneShot(plugin) => plugin.handle(now, inputs, effects),
+        }
+    }
+}
+
+/// The configuration, with what is known of the secrets.
+pub(crate) fn parse(setup: &Setup) -> Result<(Config, Secrets), Error> {
+    let secrets = Secrets::new(&setup.secrets);
+    match Config::parse(&setup.config, &secrets) {
+        Ok(config) => Ok((config, secrets)),
+        Err(error) => Err(Failure::of(Fault::Invalid, error.to_string()).error()),
+    }
+}
+
+/// What an implementation of one mode says to the configuration of the other.
+pub(crate) fn other_mode() -> Error {
+    Failure::of(Fault::Invalid, "the configuration asks for another `mode`").error()
+}
+
+/// The Copilot plugin in its mode `server`.
 #[derive(Debug)]
 pub struct Copilot {
     pub(crate) port: Port,
@@ -37,9 +79,10 @@ impl Plugin for Copilot {
     type Effect = Effect;
 
     fn configure(setup: Setup) -> Result<Self, Error> {
-        let secrets = Secrets::new(&setup.secrets);
-        let config = Config::parse(&setup.config, &secrets)
-            .map_err(|error| Failure::of(Fault::Invalid, error.to_string()).error())?;
+        let (config, secrets) = parse(&setup)?;
+        if config.mode != Mode::Server {
+            return Err(other_mode());
+        }
         Ok(Self {
             port: Port::new(config, secrets, setup.seed),
             link: Link::Idle,

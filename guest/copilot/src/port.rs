@@ -90,6 +90,8 @@ pub(crate) struct Peer {
     pub(crate) working_directory: String,
     /// Versions before 1.0.45 have no `connect` and know other permission decisions.
     pub(crate) has_connect: bool,
+    /// Others use it too: it is left running.
+    pub(crate) shared: bool,
 }
 
 /// Everything that leaves the plugin goes through here.

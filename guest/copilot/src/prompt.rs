@@ -62,7 +62,8 @@ fn images(before: usize, messages: &[Message]) -> Vec<Image> {
     blocks.enumerate().filter_map(image).collect()
 }
 
-fn text(messages: &[Message]) -> String {
+/// The text of user messages as one prompt: all of them, in order.
+pub(crate) fn text(messages: &[Message]) -> String {
     let mut prompt = String::new();
     for message in messages {
         let before = prompt.len();

@@ -1,6 +1,6 @@
 //! The component around the state machine.
 
-use crate::Copilot;
+use crate::AnyMode;
 use llm_provider_guest::effects::LogEffect;
 use llm_provider_guest::log::Level;
 use llm_provider_guest::provider::{Input, Setup};
@@ -9,14 +9,14 @@ use llm_provider_guest::{Perform, Plugin, errors};
 use std::panic::PanicHookInfo;
 
 /// The plugin with a panic hook: a trap says nothing by itself, and there is no standard error here.
-struct Hooked(Copilot);
+struct Hooked(AnyMode);
 
 impl Plugin for Hooked {
     type Effect = crate::Effect;
 
     fn configure(setup: Setup) -> Result<Self, errors::Error> {
         std::panic::set_hook(Box::new(|panic| LogEffect(Level::Error, panicked(panic)).perform()));
-        Copilot::configure(setup).map(Self)
+        AnyMode::configure(setup).map(Self)
     }
 
     fn handle(&mut self, now: Instant, inputs: Vec<Input>, effects: &mut Vec<Self::Effect>) {

@@ -263,7 +263,7 @@ fn available(options: &Options) -> Vec<&str> {
 /// What the CLI is told of a model's window when the configuration does not say. Left out, it assumes 128,000 tokens,
 /// refuses what is larger and makes hidden model calls to shorten what comes near. The endpoint knows its own window, and
 /// says so; the caller owns the history, and shortens it.
-const MAX_PROMPT_TOKENS: u32 = 4_000_000;
+pub(crate) const MAX_PROMPT_TOKENS: u32 = 4_000_000;
 
 fn provider(byok: &Byok, max_output_tokens: Option<u32>) -> request::Provider<'_> {
     request::Provider {

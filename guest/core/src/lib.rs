@@ -4,6 +4,7 @@
 //! The same calls always give the same results, which is what recording and replaying stand on.
 //!
 //! - [`frame`]: messages framed by a `Content-Length` header, bounded and incremental.
+//! - [`lines`]: messages of one line each, bounded and incremental.
 //! - [`rpc`]: JSON-RPC 2.0: open calls with purpose and deadline, incoming messages, bodies that carry secrets.
 //! - [`digest`]: fingerprints of histories and tool sets.
 //! - [`turn`]: the event side of a turn, with exactly one terminal event.
@@ -16,5 +17,6 @@ pub mod classify;
 pub mod digest;
 pub mod frame;
 pub mod history;
+pub mod lines;
 pub mod rpc;
 pub mod turn;

@@ -1,33 +1,34 @@
-//! The catalogue's entry `copilot-cli`: GitHub's Copilot CLI as a server on standard input and output.
+//! The catalogue's entry `copilot-cli`: GitHub's Copilot CLI as a server, on standard input and output or attached to.
 //!
 //! What stands here was seen with version 1.0.102; ARCHITECTURE.md says how.
 
+use super::cli_environment::{Network, Places, environment};
 use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
-use crate::private_dir::create_private_dir;
 use llm_provider_artefact::{Located, Progress, Request};
 use llm_provider_process::Spec;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+/// The name of the entry, and of its directory below the tenant's.
+const NAME: &str = "copilot-cli";
 /// The variable the CLI is told to read its GitHub token from.
 const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
 
 /// Receives the progress of a download.
 pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
-/// What a company network needs. Nothing of it is taken from the host's environment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Network {
-    /// The proxy for http and https.
-    pub proxy: Option<String>,
-    /// Hosts reached without the proxy, comma-separated.
-    pub no_proxy: Option<String>,
-    /// A file of PEM certificates to trust besides the public ones.
-    pub ca_bundle: Option<PathBuf>,
-    /// A GitHub Enterprise host, such as `example.ghe.com`.
-    pub github_host: Option<String>,
-    /// Another address of the Copilot API.
-    pub api_url: Option<String>,
+/// A CLI that runs already as a server on TCP (`copilot --server --port N` with `COPILOT_CONNECTION_TOKEN`), and that
+/// somebody else starts and ends.
+///
+/// Whoever listens at the address gets the connection token, the endpoint's key and the conversations: use one that only
+/// the server's owner can listen at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attach {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The directory to work in, as the server's machine names it. It must exist there.
+    pub working_directory: PathBuf,
 }
 
 /// The Copilot CLI, found or fetched as its request says.
@@ -41,6 +42,8 @@ pub struct CopilotCli {
     pub variables: Vec<(String, String)>,
     /// Where it unpacks itself (235 MiB) and keeps account data. Below the tenant's directory when absent.
     pub unpack_dir: Option<PathBuf>,
+    /// A running one to attach to. Nothing is found, fetched or started then, and nothing else here has a meaning.
+    pub attach: Option<Attach>,
     /// Told of a download's progress.
     pub on_progress: OnProgress,
 }
@@ -54,24 +57,33 @@ impl CopilotCli {
             network: Network::default(),
             variables: Vec::new(),
             unpack_dir: None,
+            attach: None,
             on_progress: Arc::new(|_| ()),
         }
     }
 
+    /// Finds or fetches the program.
+    pub(super) async fn find(&self) -> Result<Located, SidecarUnavailable> {
+        let on_progress = Arc::clone(&self.on_progress);
+        llm_provider_artefact::obtain(&self.artefact, &move |progress| on_progress(progress))
+            .await
+            .map_err(|error| SidecarUnavailable { message: error.to_string(), hint: error.hint() })
+    }
+
     async fn launch(&self, wanted: Wanted<'_>) -> Result<Launch, SidecarUnavailable> {
         if let Some(name) = wanted.settings.keys().next() {
-            let message = format!("the sidecar copilot-cli has no setting `{}`", name.escape_debug());
+            let message = format!("the sidecar {NAME} has no setting `{}`", name.escape_debug());
             return Err(SidecarUnavailable { message, hint: None });
         }
-        let on_progress = Arc::clone(&self.on_progress);
-        let found = llm_provider_artefact::obtain(&self.artefact, &move |progress| on_progress(progress))
-            .await
-            .map_err(|error| SidecarUnavailable { message: error.to_string(), hint: error.hint() })?;
-        let places = Places::below(wanted.tenant_directory, self.unpack_dir.clone());
+        if let Some(attach) = &self.attach {
+            return attached(attach, wanted);
+        }
+        let found = self.find().await?;
+        let places = Places::below(wanted.tenant_directory, NAME, self.unpack_dir.clone());
         places.create()?;
         Ok(Launch {
             start: Start::Spawn(self.spec(&found, &places, wanted.secret_variables)?),
-            version: found.version.map_or_else(|| "unknown".to_owned(), |version| version.to_string()),
+            version: version(&found),
             working_directory: places.work,
             report: None,
         })
@@ -85,26 +97,13 @@ impl CopilotCli {
         if secret_variables.iter().any(|name| name == TOKEN_VARIABLE) {
             spec = spec.arg("--auth-token-env").arg(TOKEN_VARIABLE);
         }
-        spec = places.variables().into_iter().fold(spec, |spec, (name, path)| spec.env(name, path));
-        for (name, value) in self.network.variables() {
-            spec = spec.env(name, value);
-        }
-        for (name, value) in &self.variables {
-            if spec.env.iter().any(|(taken, _)| taken == name.as_str()) || name == TOKEN_VARIABLE {
-                return Err(SidecarUnavailable {
-                    message: format!("the variable {name} of the sidecar is set by the host and cannot be given"),
-                    hint: Some("take it out of the sidecar's further variables".into()),
-                });
-            }
-            spec = spec.env(name, value);
-        }
-        Ok(spec.env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8").env("COPILOT_DISABLE_KEYTAR", "1"))
+        environment(spec, places, &self.network, &self.variables, &[TOKEN_VARIABLE])
     }
 }
 
 impl SidecarProgram for CopilotCli {
     fn name(&self) -> &str {
-        "copilot-cli"
+        NAME
     }
 
     fn secret_variables(&self) -> &[&str] {
@@ -116,61 +115,44 @@ impl SidecarProgram for CopilotCli {
     }
 }
 
-impl Network {
-    fn variables(&self) -> Vec<(&'static str, String)> {
-        let path = self.ca_bundle.as_ref().map(|path| path.display().to_string());
-        let named = [
-            ("HTTP_PROXY", self.proxy.clone()),
-            ("HTTPS_PROXY", self.proxy.clone()),
-            ("NO_PROXY", self.no_proxy.clone()),
-            ("NODE_EXTRA_CA_CERTS", path.clone()),
-            ("SSL_CERT_FILE", path),
-            ("COPILOT_GH_HOST", self.github_host.clone()),
-            ("COPILOT_API_URL", self.api_url.clone()),
-        ];
-        named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-    }
+/// The version that was found, for a person.
+pub(super) fn version(found: &Located) -> String {
+    found.version.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }
 
-/// The CLI's directories, all the tenant's own.
-struct Places {
-    home: PathBuf,
-    state: PathBuf,
-    cache: PathBuf,
-    work: PathBuf,
-    temporary: PathBuf,
+fn attached(attach: &Attach, wanted: Wanted<'_>) -> Result<Launch, SidecarUnavailable> {
+    if let Some(variable) = wanted.secret_variables.first() {
+        return Err(SidecarUnavailable {
+            message: format!("{variable} cannot be given to a Copilot CLI that runs already"),
+            hint: Some("use an endpoint of one's own, or let the host start the CLI".into()),
+        });
+    }
+    Ok(Launch {
+        start: Start::Attach(attach.address),
+        version: "unknown".to_owned(),
+        working_directory: attach.working_directory.clone(),
+        report: None,
+    })
 }
 
-impl Places {
-    fn below(tenant: &Path, unpack_dir: Option<PathBuf>) -> Self {
-        let own = tenant.join("copilot-cli");
-        Self {
-            home: own.join("home"),
-            state: own.join("state"),
-            cache: unpack_dir.unwrap_or_else(|| own.join("cache")),
-            work: own.join("work"),
-            temporary: own.join("tmp"),
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn create(&self) -> Result<(), SidecarUnavailable> {
-        for path in [&self.home, &self.state, &self.cache, &self.work, &self.temporary] {
-            create_private_dir(path).map_err(|error| SidecarUnavailable {
-                message: format!("cannot make the directory {}: {error}", path.display()),
-                hint: Some("make its parent writable, or choose another data directory".into()),
-            })?;
-        }
-        Ok(())
-    }
-
-    fn variables(&self) -> [(&'static str, &Path); 6] {
-        [
-            ("HOME", &self.home),
-            ("COPILOT_HOME", &self.state),
-            ("COPILOT_CACHE_HOME", &self.cache),
-            ("XDG_CACHE_HOME", &self.cache),
-            ("XDG_CONFIG_HOME", &self.home),
-            ("TMPDIR", &self.temporary),
-        ]
+    #[test]
+    fn a_running_cli_is_given_no_login() {
+        let attach =
+            Attach { address: SocketAddr::from(([127, 0, 0, 1], 9)), working_directory: PathBuf::from("/there") };
+        let settings = std::collections::BTreeMap::new();
+        let wanted = |secret_variables| Wanted {
+            tenant_directory: std::path::Path::new("/nonexistent"),
+            secret_variables,
+            settings: &settings,
+        };
+        let launch = attached(&attach, wanted(&[])).expect("attached");
+        assert!(matches!(launch.start, Start::Attach(address) if address == attach.address));
+        assert_eq!((launch.working_directory, launch.report), (attach.working_directory.clone(), None));
+        let secret = [TOKEN_VARIABLE.to_owned()];
+        assert!(attached(&attach, wanted(&secret)).expect_err("refused").message.contains(TOKEN_VARIABLE));
     }
 }

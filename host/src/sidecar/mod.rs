@@ -1,10 +1,15 @@
 //! Sidecars: the catalogue's entries, and a run of one.
 
+mod cli_environment;
 mod copilot_cli;
+mod copilot_oneshot;
+mod oneshot_settings;
 mod peer;
 mod program;
 mod run;
 
-pub use copilot_cli::{CopilotCli, Network, OnProgress};
+pub use cli_environment::Network;
+pub use copilot_cli::{Attach, CopilotCli, OnProgress};
+pub use copilot_oneshot::CopilotOneShot;
 pub use program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
 pub(crate) use run::{Order, Run, RunContext};

@@ -1,12 +1,14 @@
 //! The whole way, with the real Copilot CLI.
 
 mod answers;
+mod attach;
 mod cancel;
 mod conversation;
 mod failures;
 mod github;
 mod history;
 mod keeping;
+mod oneshot;
 mod options;
 mod prompts;
 mod retries;

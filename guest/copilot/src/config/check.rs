@@ -1,6 +1,6 @@
 //! What a configuration of the right shape may still get wrong.
 
-use super::{Auth, Byok, Config, HeaderValue, ProviderType};
+use super::{Auth, Byok, Config, HeaderValue, Mode, ProviderType};
 use llm_provider_core::frame::Secrets;
 
 /// Why a configuration cannot work, in one line.
@@ -27,6 +27,12 @@ pub(super) fn config(config: &Config, secrets: &Secrets) -> Result<(), ConfigErr
     for (key, value) in times {
         ensure(value > 0, || format!("`{key}` must be more than 0"))?;
     }
+    if let Some(token) = &config.connection_token {
+        ensure(config.mode == Mode::Server, || {
+            "`connection-token` has a meaning for the mode `server` only".to_owned()
+        })?;
+        granted("connection-token", &token.secret, secrets)?;
+    }
     match &config.auth {
         Auth::Github(github) => granted("auth.token", &github.token, secrets),
         Auth::Byok(byok) => check_byok(byok, config, secrets),
@@ -46,6 +52,10 @@ fn check_byok(byok: &Byok, config: &Config, secrets: &Secrets) -> Result<(), Con
         "`auth.api-version` has a meaning for azure only".to_owned()
     })?;
     ensure(config.model.as_deref() != Some(""), || "`model` must not be empty".to_owned())?;
+    // They would go through one variable, in which a secret cannot stand beside anything else.
+    ensure(config.mode == Mode::Server || byok.headers.is_empty(), || {
+        "`auth.headers` cannot be had in the mode `one-shot`".to_owned()
+    })?;
     if let Some(key) = &byok.api_key {
         granted("auth.api-key", &key.secret, secrets)?;
     }

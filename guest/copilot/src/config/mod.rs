@@ -10,10 +10,26 @@ use llm_provider_core::frame::Secrets;
 use llm_provider_guest::types::Milliseconds;
 use serde::Deserialize;
 
+/// How the CLI is used.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// One CLI as a server for all conversations of the instance.
+    #[default]
+    Server,
+    /// A CLI for each turn. It can less: no tools, no system prompt, no headers of one's own.
+    OneShot,
+}
+
 /// How the plugin works. All times in milliseconds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Config {
+    /// How the CLI is used.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The token that a running CLI wants of those who connect to it; for hosts that attach to one.
+    pub connection_token: Option<SecretName>,
     /// The model for turns that name none. Needed for BYOK; with GitHub the CLI has a default of its own.
     pub model: Option<String>,
     /// Where answers come from and what opens the door.

@@ -272,12 +272,7 @@ impl Run {
             self.unknown += 1;
             return Outcome::Goes;
         };
-        let attempt = Attempt {
-            status: failure.status_code,
-            code: failure.error_code.map(|code| code.0.into_owned()),
-            transport: failure.failure_kind.is_some_and(|kind| kind.0 == "transport"),
-            message: failure.error_message.map_or_else(String::new, |message| message.0.into_owned()),
-        };
+        let attempt = Attempt::of(failure);
         let last = Failure::of_attempt(&attempt);
         let repeated = matches!(attempt.status, Some(401 | 429)) && matches!(port.config.auth, Auth::Byok(_));
         self.attempt = Some(attempt);
@@ -292,29 +287,7 @@ impl Run {
             return;
         }
         let attempt = self.attempt.clone().unwrap_or_default();
-        let fault = if told::unauthenticated(&error.message) {
-            Fault::Unauthenticated
-        } else if told::prompt_too_long(&error.message) {
-            Fault::PromptTooLong
-        } else if told::session_lost(&error.message) {
-            Fault::SessionLost
-        } else if error.status_code.is_none() && (attempt.transport || told::unreachable(&error.message)) {
-            Fault::Transport
-        } else if self.empty_message {
-            Fault::EmptyAnswer
-        } else {
-            Fault::Provider
-        };
-        let failure = Failure {
-            fault,
-            status: error.status_code.or(attempt.status),
-            code: error.error_code.as_ref().map(|code| code.0.to_string()).or(attempt.code),
-            class: Some(error.error_type.to_string()),
-            request_id: error.provider_call_id.as_ref().map(|id| id.0.to_string()),
-            retry_after: None,
-            message: error.message.to_string(),
-            hint: None,
-        };
+        let failure = Failure::reported(error, attempt, self.empty_message);
         let at = port.now.saturating_add(AFTER_FAILURE);
         port.arm(at);
         self.failure = Some((failure, at));

@@ -63,6 +63,12 @@ impl Stream {
         !self.items.is_empty()
     }
 
+    /// Whether text was streamed that no whole message has settled.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        let open = |item: &Item| matches!(item.part, Part::Text { .. }) && item.state == State::Open;
+        self.items.iter().skip(self.settled).any(open)
+    }
+
     /// More text of a message.
     pub(crate) fn text(&mut self, message: &str, delta: &str, turn: &mut Turn, out: &mut Out) {
         let block = match self.items.last() {

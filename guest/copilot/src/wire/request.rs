@@ -11,6 +11,14 @@ use std::collections::BTreeMap;
 #[derive(Debug, Serialize)]
 pub(crate) struct Nothing {}
 
+/// Of `connect`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Connect {
+    /// What a server wants of those who connect to it over TCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<Secret>,
+}
+
 /// Of everything that only names a session.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,0 +1,107 @@
+//! What every run of the Copilot CLI gets: directories of the tenant's own and an environment that is given whole.
+
+use super::program::SidecarUnavailable;
+use crate::private_dir::create_private_dir;
+use llm_provider_process::Spec;
+use std::path::{Path, PathBuf};
+
+/// What a company network needs. Nothing of it is taken from the host's environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// The proxy for http and https.
+    pub proxy: Option<String>,
+    /// Hosts reached without the proxy, comma-separated.
+    pub no_proxy: Option<String>,
+    /// A file of PEM certificates to trust besides the public ones.
+    pub ca_bundle: Option<PathBuf>,
+    /// A GitHub Enterprise host, such as `example.ghe.com`.
+    pub github_host: Option<String>,
+    /// Another address of the Copilot API.
+    pub api_url: Option<String>,
+}
+
+impl Network {
+    fn variables(&self) -> Vec<(&'static str, String)> {
+        let path = self.ca_bundle.as_ref().map(|path| path.display().to_string());
+        let named = [
+            ("HTTP_PROXY", self.proxy.clone()),
+            ("HTTPS_PROXY", self.proxy.clone()),
+            ("NO_PROXY", self.no_proxy.clone()),
+            ("NODE_EXTRA_CA_CERTS", path.clone()),
+            ("SSL_CERT_FILE", path),
+            ("COPILOT_GH_HOST", self.github_host.clone()),
+            ("COPILOT_API_URL", self.api_url.clone()),
+        ];
+        named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+/// The CLI's directories, all the tenant's own.
+pub(super) struct Places {
+    home: PathBuf,
+    state: PathBuf,
+    cache: PathBuf,
+    pub(super) work: PathBuf,
+    pub(super) temporary: PathBuf,
+}
+
+impl Places {
+    /// Those of a catalogue entry. What the CLI unpacks is the same for all entries.
+    pub(super) fn below(tenant: &Path, entry: &str, unpack_dir: Option<PathBuf>) -> Self {
+        let own = tenant.join(entry);
+        Self {
+            home: own.join("home"),
+            state: own.join("state"),
+            cache: unpack_dir.unwrap_or_else(|| tenant.join("copilot-cli").join("cache")),
+            work: own.join("work"),
+            temporary: own.join("tmp"),
+        }
+    }
+
+    /// Makes them, for the owner only.
+    pub(super) fn create(&self) -> Result<(), SidecarUnavailable> {
+        for path in [&self.home, &self.state, &self.cache, &self.work, &self.temporary] {
+            create_private_dir(path).map_err(|error| SidecarUnavailable {
+                message: format!("cannot make the directory {}: {error}", path.display()),
+                hint: Some("make its parent writable, or choose another data directory".into()),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn variables(&self) -> [(&'static str, &Path); 6] {
+        [
+            ("HOME", &self.home),
+            ("COPILOT_HOME", &self.state),
+            ("COPILOT_CACHE_HOME", &self.cache),
+            ("XDG_CACHE_HOME", &self.cache),
+            ("XDG_CONFIG_HOME", &self.home),
+            ("TMPDIR", &self.temporary),
+        ]
+    }
+}
+
+/// Adds the environment: the directories, the network, the further variables and what is always so. `own` are the names
+/// that the entry sets itself or that carry secrets.
+pub(super) fn environment(
+    spec: Spec,
+    places: &Places,
+    network: &Network,
+    further: &[(String, String)],
+    own: &[&str],
+) -> Result<Spec, SidecarUnavailable> {
+    let mut spec = places.variables().into_iter().fold(spec, |spec, (name, path)| spec.env(name, path));
+    for (name, value) in network.variables() {
+        spec = spec.env(name, value);
+    }
+    for (name, value) in further {
+        if spec.env.iter().any(|(taken, _)| taken == name.as_str()) || own.contains(&name.as_str()) {
+            return Err(SidecarUnavailable {
+                message: format!("the variable {name} of the sidecar is set by the host and cannot be given"),
+                hint: Some("take it out of the sidecar's further variables".into()),
+            });
+        }
+        spec = spec.env(name, value);
+    }
+    Ok(spec.env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8").env("COPILOT_DISABLE_KEYTAR", "1"))
+}
