@@ -6,8 +6,8 @@ use crate::permission::AskPerson;
 use crate::{artefact_request, progress};
 use llm_provider_host::artefact::Request;
 use llm_provider_host::{
-    AllowKinds, CopilotCli, DenyAll, Destination, Host, HostConfig, Instance, PermissionPolicy, Plugin, Policy,
-    ReasoningEffort, Secret, SecretGrant, TurnRequest,
+    AllowKinds, Attach, CopilotCli, CopilotOneShot, DenyAll, Destination, Host, HostConfig, Instance, PermissionPolicy,
+    Plugin, Policy, ReasoningEffort, Secret, SecretGrant, TurnRequest,
 };
 use llmp_model_server::{ModelServer, Script};
 use serde_json::{Map, Value, json};
@@ -16,10 +16,44 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The sidecar every provider of this program goes through.
-const SIDECAR: &str = "copilot-cli";
-/// The variable in which the CLI is told to look for its GitHub token.
-const TOKEN_VARIABLE: &str = "COPILOT_SDK_AUTH_TOKEN";
+/// How the plugin uses the Copilot CLI, and where a secret goes in that mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// One for all turns.
+    Server,
+    /// One for each turn, as old set-ups want it.
+    OneShot,
+}
+
+impl Mode {
+    /// The catalogue's entry.
+    fn sidecar(self) -> String {
+        match self {
+            Self::Server => "copilot-cli".to_owned(),
+            Self::OneShot => "copilot-cli-oneshot".to_owned(),
+        }
+    }
+
+    /// Where the CLI takes a GitHub token from.
+    fn token(self) -> Destination {
+        let variable = match self {
+            Self::Server => "COPILOT_SDK_AUTH_TOKEN",
+            Self::OneShot => "COPILOT_GITHUB_TOKEN",
+        };
+        Destination::SidecarVariable { sidecar: self.sidecar(), variable: variable.to_owned() }
+    }
+
+    /// Where it takes an endpoint's key from.
+    fn key(self) -> Destination {
+        match self {
+            Self::Server => Destination::SidecarInput { sidecar: self.sidecar() },
+            Self::OneShot => Destination::SidecarVariable {
+                sidecar: self.sidecar(),
+                variable: "COPILOT_PROVIDER_API_KEY".to_owned(),
+            },
+        }
+    }
+}
 
 /// Everything a command needs to ask.
 pub(crate) struct Ready {
@@ -41,14 +75,20 @@ pub(crate) enum Asker {
 pub(crate) async fn prepare(resolved: &Resolved, artefact: Request, asker: Asker) -> Result<Ready, Failure> {
     let host = host(resolved)?;
     let plugin = load(&host, resolved.plugin.as_deref()).await?;
-    if plugin.inspection().description.sidecars.iter().any(|name| name == SIDECAR) {
+    let mode = if resolved.legacy { Mode::OneShot } else { Mode::Server };
+    let own_cli = resolved.attach.is_none() || resolved.legacy;
+    if own_cli && plugin.inspection().description.sidecars.contains(&mode.sidecar()) {
         fetch(&artefact).await?;
     }
     let demo = match &resolved.provider.value {
         Provider::Demo => Some(start_demo().await?),
         Provider::Github { .. } | Provider::Endpoint(_) => None,
     };
-    let (auth, secrets) = auth(&resolved.provider.value, demo.as_ref());
+    let (auth, mut secrets) = auth(&resolved.provider.value, demo.as_ref(), mode);
+    let token = resolved.attach.as_ref().and_then(|attach| attach.token.clone());
+    secrets.extend(
+        token.map(|value| ("connection-token".to_owned(), SecretGrant { value, destinations: vec![mode.key()] })),
+    );
     let mut policy = Policy::new(resolved.data_dir.value.join("tenants/default"));
     policy.seed = RandomState::new().build_hasher().finish();
     for capability in [llm_provider_host::Capability::Tools, llm_provider_host::Capability::Wasi] {
@@ -63,7 +103,15 @@ pub(crate) async fn prepare(resolved: &Resolved, artefact: Request, asker: Asker
     sidecar.network = resolved.sidecar.network.clone();
     sidecar.variables = resolved.sidecar.variables.clone();
     sidecar.unpack_dir = Some(resolved.cache_dir.value.join("copilot-cli-unpacked"));
-    let instance = host.tenant(policy.sidecar(sidecar)).instance(&plugin, config(resolved, auth))?;
+    sidecar.attach = resolved
+        .attach
+        .as_ref()
+        .map(|attach| Attach { address: attach.address, working_directory: attach.working_dir.clone() });
+    let policy = match mode {
+        Mode::Server => policy.sidecar(sidecar),
+        Mode::OneShot => policy.sidecar(CopilotOneShot { cli: sidecar }),
+    };
+    let instance = host.tenant(policy).instance(&plugin, config(resolved, auth, mode))?;
     Ok(Ready { instance, request: request(resolved), _demo: demo })
 }
 
@@ -134,21 +182,27 @@ fn effort(level: &str) -> ReasoningEffort {
 }
 
 /// The plugin's configuration.
-fn config(resolved: &Resolved, auth: Value) -> String {
-    let mut config = json!({ "auth": auth });
-    if let (Provider::Demo, Some(fields)) = (&resolved.provider.value, config.as_object_mut()) {
-        fields.insert("model".into(), "demo".into());
+fn config(resolved: &Resolved, auth: Value, mode: Mode) -> String {
+    let mut config = Map::from_iter([("auth".to_owned(), auth)]);
+    if mode == Mode::OneShot {
+        config.insert("mode".into(), "one-shot".into());
     }
-    config.to_string()
+    if resolved.attach.as_ref().is_some_and(|attach| attach.token.is_some()) {
+        config.insert("connection-token".into(), json!({ "secret": "connection-token" }));
+    }
+    if let Provider::Demo = &resolved.provider.value {
+        config.insert("model".into(), "demo".into());
+    }
+    Value::from(config).to_string()
 }
 
 type Grants = BTreeMap<String, SecretGrant>;
 
 /// How the plugin authenticates, and the secrets it names in doing so, each bound to its one destination.
-fn auth(provider: &Provider, demo: Option<&ModelServer>) -> (Value, Grants) {
+fn auth(provider: &Provider, demo: Option<&ModelServer>, mode: Mode) -> (Value, Grants) {
     match provider {
-        Provider::Github { token } => github(token),
-        Provider::Endpoint(endpoint) => byok(endpoint),
+        Provider::Github { token } => github(token, mode),
+        Provider::Endpoint(endpoint) => byok(endpoint, mode),
         Provider::Demo => {
             let url = demo.map(ModelServer::openai_base_url).unwrap_or_default();
             (json!({ "type": "byok", "provider": "openai", "base-url": url }), Grants::new())
@@ -156,16 +210,15 @@ fn auth(provider: &Provider, demo: Option<&ModelServer>) -> (Value, Grants) {
     }
 }
 
-fn github(token: &Given<Secret>) -> (Value, Grants) {
-    let to = Destination::SidecarVariable { sidecar: SIDECAR.into(), variable: TOKEN_VARIABLE.into() };
-    let grant = SecretGrant { value: token.value.clone(), destinations: vec![to] };
+fn github(token: &Given<Secret>, mode: Mode) -> (Value, Grants) {
+    let grant = SecretGrant { value: token.value.clone(), destinations: vec![mode.token()] };
     (json!({ "type": "github", "token": "github-token" }), Grants::from([("github-token".into(), grant)]))
 }
 
-fn byok(endpoint: &Endpoint) -> (Value, Grants) {
+fn byok(endpoint: &Endpoint, mode: Mode) -> (Value, Grants) {
     let mut grants = Grants::new();
     let mut grant = |name: &str, value: &Secret| {
-        let destinations = vec![Destination::SidecarInput { sidecar: SIDECAR.into() }];
+        let destinations = vec![mode.key()];
         grants.insert(name.to_owned(), SecretGrant { value: value.clone(), destinations });
         json!({ "secret": name })
     };
@@ -222,11 +275,16 @@ mod tests {
 
     #[test]
     fn b08_a_github_token_goes_only_into_the_sidecars_environment() {
-        let (auth, grants) = auth(&Provider::Github { token: given(Secret::new("gho_x")) }, None);
-        assert_eq!(auth, json!({ "type": "github", "token": "github-token" }));
-        let to = Destination::SidecarVariable { sidecar: SIDECAR.into(), variable: TOKEN_VARIABLE.into() };
-        assert_eq!(grants["github-token"].destinations, [to]);
-        assert_eq!(grants.len(), 1);
+        for (mode, sidecar, variable) in [
+            (Mode::Server, "copilot-cli", "COPILOT_SDK_AUTH_TOKEN"),
+            (Mode::OneShot, "copilot-cli-oneshot", "COPILOT_GITHUB_TOKEN"),
+        ] {
+            let (auth, grants) = auth(&Provider::Github { token: given(Secret::new("gho_x")) }, None, mode);
+            assert_eq!(auth, json!({ "type": "github", "token": "github-token" }));
+            let to = Destination::SidecarVariable { sidecar: sidecar.into(), variable: variable.into() };
+            assert_eq!(grants["github-token"].destinations, [to]);
+            assert_eq!(grants.len(), 1);
+        }
     }
 
     #[test]
@@ -245,14 +303,14 @@ mod tests {
             max_prompt_tokens: None,
             max_output_tokens: Some(5),
         };
-        let (auth, grants) = byok(&endpoint);
+        let (auth, grants) = byok(&endpoint, Mode::Server);
         let expected = json!({
             "type": "byok", "provider": "anthropic", "base-url": "http://127.0.0.1:1", "wire-api": "responses",
             "api-key": { "secret": "api-key" }, "headers": { "a": "b", "c": { "secret": "header:c" } },
             "max-output-tokens": 5,
         });
         assert_eq!(auth, expected);
-        let input = [Destination::SidecarInput { sidecar: SIDECAR.into() }];
+        let input = [Destination::SidecarInput { sidecar: "copilot-cli".into() }];
         assert!(grants.len() == 2 && grants.values().all(|grant| grant.destinations == input));
     }
 }
