@@ -203,7 +203,7 @@ impl Copilot {
         let Some(run) = self.sessions.values_mut().filter_map(|session| session.run.as_mut()).find(runs) else {
             return;
         };
-        run.tools.answer(&run.name, answer.result, &mut self.port);
+        run.tools.answer(&run.name, answer.result, &run.turn, &mut self.port);
         run.heard = self.port.now;
         if let Some(at) = run.deadline() {
             self.port.arm(at);

@@ -304,6 +304,8 @@ fn a_tool_that_takes_its_time_is_not_silence() {
     rig.pass(500_000);
     assert!(!rig.monitor.ended(turn));
     rig.tool_result(turn, "c", "boom", true);
+    let told = |event: &Event| matches!(event, Event::ToolAnswered(result) if result.content == "boom");
+    assert_eq!(rig.events(turn).iter().filter(|event| told(event)).count(), 1);
     let asked = rig.take("session.tools.handlePendingToolCall");
     assert_eq!(asked.params["result"], json!({"textResultForLlm": "boom", "resultType": "failure"}));
     rig.tool_result(turn, "c", "again", false);

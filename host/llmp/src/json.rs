@@ -34,6 +34,9 @@ fn of_event(event: &Event) -> Value {
         Event::BlockFinished(end) => {
             json!({ "type": "block-finished", "index": end.index, "block": of_block(&end.block) })
         }
+        Event::ToolAnswered(result) => {
+            json!({ "type": "tool-answered", "result": of_block(&Block::ToolResult(result.clone())) })
+        }
         Event::Usage(usage) => json!({ "type": "usage", "usage": of_usage(usage) }),
         Event::Notice(notice) => {
             json!({ "type": "notice", "kind": notice_kind(&notice.kind), "message": notice.message })

@@ -2,7 +2,7 @@
 
 use crate::bindings::llm::provider::events::{BlockKind, Event};
 use crate::bindings::llm::provider::types::Block;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The state of a block within the attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) struct Contract {
     attempts: u32,
     running: bool,
     blocks: BTreeMap<u32, BlockState>,
+    /// The calls that were told, in any attempt.
+    calls: BTreeSet<String>,
 }
 
 impl Contract {
@@ -37,6 +39,10 @@ impl Contract {
             Event::Finished(_) if self.blocks.values().any(|state| *state != BlockState::Finished) => {
                 Err("it finished a turn with an open block".into())
             }
+            Event::ToolAnswered(result) if !self.calls.contains(&result.call_id) => {
+                Err(format!("tool-answered for the call `{}`, which was not told", result.call_id.escape_debug()))
+            }
+            Event::ToolAnswered(_) => Ok(()),
             Event::Usage(_) | Event::Notice(_) | Event::Finished(_) | Event::Failed(_) => Ok(()),
         }
     }
@@ -83,6 +89,9 @@ impl Contract {
             Block::Image(_) | Block::ToolResult(_) => return Err(format!("block {index} is not one a model makes")),
         };
         self.need_block(index, wanted, "block-finished")?;
+        if let Block::ToolCall(call) = block {
+            self.calls.insert(call.id.clone());
+        }
         self.blocks.insert(index, BlockState::Finished);
         Ok(())
     }

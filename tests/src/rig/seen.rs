@@ -142,6 +142,7 @@ fn kind(event: &Event) -> &'static str {
         Event::ThinkingDelta(_) => "thinking-delta",
         Event::ToolArgumentsDelta(_) => "tool-arguments-delta",
         Event::BlockFinished(_) => "block-finished",
+        Event::ToolAnswered(_) => "tool-answered",
         Event::Usage(_) => "usage",
         Event::Notice(_) => "notice",
         Event::AttemptAbandoned(_) => "attempt-abandoned",

@@ -4,6 +4,7 @@ use crate::effect::Effect;
 use crate::port::{Port, Purpose};
 use crate::wire::event::ExternalTool;
 use crate::wire::request::{ToolAnswer, ToolResult as WireResult};
+use llm_provider_core::turn::Turn;
 use llm_provider_guest::effects::ToolEffect;
 use llm_provider_guest::types::{ToolCall, ToolResult, TurnId};
 use std::collections::BTreeMap;
@@ -70,9 +71,10 @@ impl Tools {
     }
 
     /// Hands the host's answer to the CLI. Answers to nothing, or a second time, are dropped.
-    pub(crate) fn answer(&mut self, session: &str, result: ToolResult, port: &mut Port) {
+    pub(crate) fn answer(&mut self, session: &str, result: ToolResult, turn: &Turn, port: &mut Port) {
         let Some(request) = self.calls.get_mut(&result.call_id).and_then(Option::take) else { return };
         port.answer_tool(session, &request, &result, Purpose::ToolAnswer);
+        turn.tool_answered(result.clone(), &mut port.out);
         self.results.insert(result.call_id.clone(), result);
     }
 }

@@ -127,6 +127,11 @@ impl Turn {
                 self.ended = true;
             }
             Event::Failed(_) => self.ended = true,
+            Event::ToolAnswered(result) => {
+                let called =
+                    |told: &Told| matches!(&told.whole, Some(Block::ToolCall(call)) if call.id == result.call_id);
+                assert!(self.blocks.iter().any(called), "a tool answers a call that was told");
+            }
             Event::Usage(_) | Event::Notice(_) => {}
         }
     }

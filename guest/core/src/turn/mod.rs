@@ -13,7 +13,7 @@ use llm_provider_guest::errors::Error;
 use llm_provider_guest::events::{
     Attempt, BlockEnd, BlockIndex, BlockStart, Delta, Event, Failed, Finished, Notice, NoticeKind,
 };
-use llm_provider_guest::types::{Block, FinishReason, TurnId, Usage};
+use llm_provider_guest::types::{Block, FinishReason, ToolResult, TurnId, Usage};
 
 /// What decides whether a retry is safe, for the error of a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,6 +132,11 @@ impl Turn {
         self.attempting = false;
         self.blocks.clear();
         self.emit(out, Event::AttemptAbandoned(reason.to_owned()));
+    }
+
+    /// Tells what a tool has answered.
+    pub fn tool_answered<E: From<EventEffect>>(&self, result: ToolResult, out: &mut Vec<E>) {
+        self.emit(out, Event::ToolAnswered(result));
     }
 
     /// Adds the cost of a model call and tells the sums so far.
