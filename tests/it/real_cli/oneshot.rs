@@ -305,7 +305,8 @@ async fn a_github_token_that_is_none_is_an_authentication_error() {
     let config = json!({ "mode": "one-shot", "auth": { "type": "github", "token": "token" } });
     let plugin = plugin().await;
     let instance = plugin.host().tenant(policy).instance(&plugin, config.to_string()).expect("an instance");
-    let turn = instance.session().send("hi", TurnRequest::new(Vec::new())).await.expect("started");
+    let session = instance.session();
+    let turn = session.send("hi", TurnRequest::new(Vec::new())).await.expect("started");
     let seen = read(turn).await;
     let told = seen.failure();
     assert_eq!((told.kind, &told.verdict), (ErrorKind::Authentication, &Verdict::Surface), "{told:?}");

@@ -163,6 +163,11 @@ impl Run {
                 self.tainted = true;
                 Some(())
             }
+            // Of a tool that is not there; see `message`.
+            "assistant.tool_call_delta" | "permission.requested" => {
+                self.tainted = true;
+                Some(())
+            }
             "user.message" => Some(()),
             "tool.execution_complete" => Some(()),
             kind if is_ignored(kind) => Some(()),

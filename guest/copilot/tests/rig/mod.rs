@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod monitor;
+pub mod oneshot;
 pub mod replay;
 
 use llm_provider_copilot::{Copilot, Effect};
