@@ -8,6 +8,7 @@ mod history;
 mod options;
 mod prompts;
 mod retries;
+mod retry_driver;
 mod secrets;
 mod sessions;
 mod sidecar;

@@ -17,5 +17,7 @@ mod inspect;
 mod lifetime;
 mod limits;
 mod pressure;
+mod retry;
+mod retry_ends;
 mod tape;
 mod wasip2;
