@@ -48,6 +48,7 @@ mod limits;
 mod permission;
 mod plugin;
 mod private_dir;
+mod retry;
 mod sandbox;
 mod scrub;
 mod secret;
@@ -73,6 +74,7 @@ pub use permission::{
     AllowKinds, Deciding, DenyAll, PermissionDecision, PermissionKind, PermissionPolicy, PermissionRequest, denied,
 };
 pub use plugin::Plugin;
+pub use retry::{BreakerPolicy, BudgetPolicy, RetryPolicy};
 pub use sandbox::Sandbox;
 pub use secret::{Destination, Secret, SecretGrant};
 pub use session::{Session, TurnRequest, user_message};

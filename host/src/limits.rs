@@ -76,6 +76,9 @@ pub struct Limits {
     pub queries: usize,
     /// How long such a question may wait. A sidecar may have to start first, and the service be asked.
     pub query_deadline: Duration,
+    /// Providers (plugin and configuration) whose budget of retries and breaker a tenant remembers. Each takes 1 KB and
+    /// its configuration; a tenant has a handful, unless it makes a configuration for each person.
+    pub providers: usize,
     /// Bytes of the report a sidecar leaves in a file. The Copilot CLI's usage has 2 KiB a model.
     pub sidecar_report_bytes: usize,
     /// Bytes of a log line, escaped.
@@ -119,6 +122,7 @@ impl Default for Limits {
             permission_deadline: Duration::from_secs(300),
             queries: 16,
             query_deadline: Duration::from_secs(60),
+            providers: 1_024,
             sidecar_report_bytes: 256 << 10,
             log_line_bytes: 8 << 10,
             log_bytes_per_second: 64 << 10,

@@ -1,14 +1,14 @@
 //! A conversation with a plugin.
 
-use crate::bindings::exports::llm::provider::provider::{ReasoningEffort, Turn as WitTurn, TurnOptions};
+use crate::bindings::exports::llm::provider::provider::ReasoningEffort;
 use crate::bindings::llm::provider::types::{Block, ImageSource, Message, Role, SessionId, TextBlock, ToolOwner};
 use crate::error::{HostError, TurnError};
-use crate::instance::{Address, Instance, Mail, OpenTurn};
+use crate::instance::Instance;
+use crate::retry::{Asked, Control, Driver, KnownTo, RetryPolicy};
 use crate::tool::Tool;
 use crate::turn::Turn;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// A question with everything that was said before it.
 #[derive(Clone)]
@@ -33,8 +33,12 @@ pub struct TurnRequest {
     pub output_schema: Option<String>,
     /// Fails the turn when its provider is silent for so long; the configuration's figure when absent.
     pub activity_timeout: Option<Duration>,
-    /// Fails the turn when it takes longer; [`crate::Limits::turn_deadline`] when absent.
+    /// Fails the turn when it takes longer, all attempts and the waits between them included;
+    /// [`crate::Limits::turn_deadline`] when absent.
     pub deadline: Option<Duration>,
+    /// When a failure leads to another attempt. [`RetryPolicy::standard`], unless changed; an engine that has a retry loop
+    /// of its own sets [`RetryPolicy::off`].
+    pub retry: RetryPolicy,
 }
 
 impl TurnRequest {
@@ -53,6 +57,7 @@ impl TurnRequest {
             output_schema: None,
             activity_timeout: None,
             deadline: None,
+            retry: RetryPolicy::standard(),
         }
     }
 
@@ -92,21 +97,22 @@ pub struct Session {
     instance: Instance,
     id: SessionId,
     history: History,
-    /// The actor that knows this session, to tell it when the session ends.
-    known_to: OnceLock<Mutex<Address>>,
+    known_to: Arc<KnownTo>,
+    /// Its turns that somebody still holds: they end with it.
+    turns: Mutex<Vec<Weak<Control>>>,
 }
 
 impl Session {
     pub(crate) fn new(instance: Instance, id: SessionId) -> Self {
-        Self { instance, id, history: History::default(), known_to: OnceLock::new() }
+        Self { instance, id, history: History::default(), known_to: Arc::default(), turns: Mutex::default() }
     }
 
     /// Asks, with the whole conversation in the request. The session's own history is neither used nor changed: callers
     /// that keep the conversation themselves use this.
     ///
     /// # Errors
-    /// Before anything is sent: a conversation that is too large, a plugin that cannot be started. What goes wrong later
-    /// is the turn's last item.
+    /// Before anything is sent: a conversation that is too large, a plugin that cannot be started, a provider that is left
+    /// alone for now ([`RetryPolicy::breaker`]; the error says until when). What goes wrong later is the turn's last item.
     ///
     /// # Cancel safety
     /// Dropping the future asks nothing.
@@ -142,46 +148,24 @@ impl Session {
         if observed > configured {
             return Err(HostError::PromptTooLarge { configured, observed }.into());
         }
-        let address = shared.address().await?;
-        let (events, stream) = mpsc::channel(limits.turn_events);
-        let id = shared.next_id();
-        let deadline = request.deadline.unwrap_or(limits.turn_deadline);
-        let open = OpenTurn::new(self.id, events, request.tools.clone(), deadline);
-        let asked = keep.map(|history| (history, request.history.clone()));
-        let turn = self.wit_turn(id, request);
-        self.remember(&address);
-        let sent = address.mail.send(Mail::StartTurn(Box::new(turn), Box::new(open))).await;
-        sent.map_err(|_| HostError::Closed)?;
-        Ok(Turn::new(id, stream, address.signals, self.instance.clone(), asked))
+        let asked = Asked::new(self.instance.clone(), self.id, Arc::clone(&self.known_to), request);
+        let driver = Driver::start(asked, keep.is_some()).await?;
+        let mut turns = self.turns();
+        turns.retain(|turn| turn.strong_count() > 0);
+        turns.push(Arc::downgrade(driver.control()));
+        Ok(Turn::new(driver, keep))
     }
 
-    fn wit_turn(&self, id: u64, request: TurnRequest) -> WitTurn {
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let options = TurnOptions {
-            model: request.model,
-            system: request.system,
-            tools: request.tools.iter().map(|tool| tool.definition()).collect(),
-            tool_owner: request.tool_owner,
-            provider_tools: self.instance.0.tenant.0.policy.provider_tools.iter().cloned().collect(),
-            max_output_tokens: request.max_output_tokens,
-            reasoning_effort: request.reasoning_effort,
-            temperature: request.temperature,
-            output_schema: request.output_schema,
-            activity_timeout: request.activity_timeout.map(milliseconds),
-        };
-        WitTurn { session: self.id, id, history: request.history, options }
-    }
-
-    fn remember(&self, address: &Address) {
-        let known = self.known_to.get_or_init(|| Mutex::new(address.clone()));
-        *known.lock().unwrap_or_else(PoisonError::into_inner) = address.clone();
+    fn turns(&self) -> MutexGuard<'_, Vec<Weak<Control>>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(address) = self.known_to.get() {
-            address.lock().unwrap_or_else(PoisonError::into_inner).signals.close(self.id);
+        for turn in self.turns().drain(..) {
+            turn.upgrade().iter().for_each(|turn| turn.cancel());
         }
+        self.known_to.close(self.id);
     }
 }

@@ -6,6 +6,7 @@ use crate::inspect::Capability;
 use crate::instance::Instance;
 use crate::permission::{DenyAll, PermissionPolicy};
 use crate::plugin::Plugin;
+use crate::retry::Registry;
 use crate::secret::{SecretGrant, Secrets};
 use crate::sidecar::SidecarProgram;
 use llm_provider_http::Egress;
@@ -112,12 +113,14 @@ pub(crate) struct Inner {
     pub(crate) host: Host,
     pub(crate) policy: Policy,
     pub(crate) secrets: Secrets,
+    /// How the providers do that this tenant asks. Never shared with another.
+    pub(crate) providers: Registry,
 }
 
 impl Tenant {
     pub(crate) fn new(host: Host, mut policy: Policy) -> Self {
         let secrets = Secrets::new(std::mem::take(&mut policy.secrets));
-        Self(Arc::new(Inner { host, policy, secrets }))
+        Self(Arc::new(Inner { host, policy, secrets, providers: Registry::default() }))
     }
 
     /// An instance of a plugin with its configuration (JSON, by the plugin's own schema). Nothing starts before the first

@@ -1,55 +1,44 @@
 //! A running turn: a stream of events that ends with exactly one last item.
 
 use crate::bindings::llm::provider::events::{Event, Finished};
-use crate::bindings::llm::provider::types::{Block, Message, Role, TurnId};
+use crate::bindings::llm::provider::types::{Block, Message, Role};
 use crate::error::{HostError, TurnError};
-use crate::instance::{Instance, Signals, TurnItem};
+use crate::instance::TurnItem;
+use crate::retry::{Control, Driver};
 use crate::session::History;
 use futures_core::Stream;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
-use tokio::sync::mpsc;
 
-/// A turn. Its stream ends with one last item: `Ok(Event::Finished(..))` or `Err(..)`, and nothing comes after it.
+/// A turn. Its stream ends with one last item: `Ok(Event::Finished(..))` or `Err(..)`, and nothing comes after it. A failure
+/// that nobody has seen anything of yet may lead to another attempt ([`crate::TurnRequest::retry`]): the stream goes on,
+/// with a notice of kind `retry`.
 /// Dropping it cancels it.
 pub struct Turn {
-    id: TurnId,
-    stream: mpsc::Receiver<TurnItem>,
-    signals: Arc<Signals>,
-    /// Keeps the sidecar alive while somebody waits for an answer.
-    _instance: Instance,
+    driver: Driver,
     blocks: BTreeMap<u32, Block>,
-    /// Where the answer is kept, and what it answers.
-    keep: Option<(History, Vec<Message>)>,
+    /// Where the answer is kept.
+    keep: Option<History>,
     ended: bool,
 }
 
 /// Cancels a turn from elsewhere, such as a handler of Ctrl-C.
 #[derive(Clone)]
-pub struct Canceller {
-    id: TurnId,
-    signals: Arc<Signals>,
-}
+pub struct Canceller(Arc<Control>);
 
 impl Canceller {
     /// Asks for the turn to end. It still ends with its one last item: an error of kind `cancelled`, or the answer if it
     /// was faster.
     pub fn cancel(&self) {
-        self.signals.cancel(self.id);
+        self.0.cancel();
     }
 }
 
 impl Turn {
-    pub(crate) fn new(
-        id: TurnId,
-        stream: mpsc::Receiver<TurnItem>,
-        signals: Arc<Signals>,
-        instance: Instance,
-        keep: Option<(History, Vec<Message>)>,
-    ) -> Self {
-        Self { id, stream, signals, _instance: instance, blocks: BTreeMap::new(), keep, ended: false }
+    pub(crate) fn new(driver: Driver, keep: Option<History>) -> Self {
+        Self { driver, blocks: BTreeMap::new(), keep, ended: false }
     }
 
     /// The next item; `None` after the last.
@@ -86,22 +75,21 @@ impl Turn {
     /// A handle that cancels this turn.
     #[must_use]
     pub fn canceller(&self) -> Canceller {
-        Canceller { id: self.id, signals: Arc::clone(&self.signals) }
+        Canceller(Arc::clone(self.driver.control()))
     }
 
     fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<TurnItem>> {
         if self.ended {
             return Poll::Ready(None);
         }
-        // A channel that closes without a last item: the instance was closed under the turn.
-        let item = ready!(self.stream.poll_recv(context)).unwrap_or_else(|| Err(HostError::Closed.into()));
+        let item = ready!(self.driver.poll(context));
         self.note(&item);
         Poll::Ready(Some(item))
     }
 
     fn note(&mut self, item: &TurnItem) {
         match item {
-            Ok(Event::AttemptStarted(_)) => self.blocks.clear(),
+            Ok(Event::AttemptStarted(_) | Event::AttemptAbandoned(_)) => self.blocks.clear(),
             Ok(Event::BlockFinished(end)) => drop(self.blocks.insert(end.index, end.block.clone())),
             Ok(Event::Finished(_)) => {
                 self.ended = true;
@@ -113,7 +101,8 @@ impl Turn {
     }
 
     fn keep_answer(&mut self) {
-        if let Some((history, mut asked)) = self.keep.take() {
+        if let Some(history) = self.keep.take() {
+            let mut asked = self.driver.history().to_vec();
             asked.push(self.message());
             *history.lock().unwrap_or_else(PoisonError::into_inner) = asked;
         }
@@ -131,7 +120,7 @@ impl Stream for Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if !self.ended {
-            self.signals.cancel(self.id);
+            self.driver.control().cancel();
         }
     }
 }

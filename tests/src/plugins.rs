@@ -1,9 +1,7 @@
 //! Plugins made for tests, built by this crate's build script, and what it takes to run them.
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-use llm_provider_host::{
-    Capability, Host, HostConfig, Instance, Limits, Plugin, Policy, Session, Turn, TurnRequest, user_message,
-};
+use llm_provider_host::{Capability, Host, HostConfig, Instance, Limits, Plugin, Policy, Session, Turn, user_message};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::OnceCell;
 
@@ -63,10 +61,10 @@ pub fn instance(plugin: &Plugin) -> Instance {
     plugin.host().tenant(policy()).instance(plugin, "{}").expect("an instance")
 }
 
-/// Asks a session for one thing, without a history.
+/// Asks a session for one thing, once and without a history.
 ///
 /// # Panics
 /// When the turn cannot be started.
 pub async fn ask(session: &Session, prompt: &str) -> Turn {
-    session.turn(TurnRequest::new(vec![user_message(prompt)])).await.expect("a turn")
+    session.turn(crate::rig::once(vec![user_message(prompt)])).await.expect("a turn")
 }

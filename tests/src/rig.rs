@@ -5,8 +5,8 @@ mod seen;
 
 use crate::real_cli;
 use llm_provider_host::{
-    Capability, Destination, Host, HostConfig, Instance, Message, Plugin, Policy, Secret, SecretGrant, Session,
-    SidecarProgram, TurnRequest, user_message,
+    Capability, Destination, Host, HostConfig, Instance, Message, Plugin, Policy, RetryPolicy, Secret, SecretGrant,
+    Session, SidecarProgram, TurnRequest, user_message,
 };
 use llmp_model_server::{ModelServer, RecordedRequest, Script};
 pub use seen::{Seen, read};
@@ -130,7 +130,7 @@ impl Rig {
 
     /// One question to a session, as [`Session::send`] asks it, read to its end.
     pub async fn send(&self, session: &Session, prompt: &str) -> Seen {
-        read(session.send(prompt, TurnRequest::new(Vec::new())).await.expect("started")).await
+        read(session.send(prompt, once(Vec::new())).await.expect("started")).await
     }
 
     /// One question in a session of its own, read to its end.
@@ -138,8 +138,9 @@ impl Rig {
         self.turn(&self.instance.session(), TurnRequest::new(vec![user_message(prompt)])).await
     }
 
-    /// A turn with its whole history, read to its end.
+    /// A turn with its whole history, asked once and read to its end.
     pub async fn turn(&self, session: &Session, request: TurnRequest) -> Seen {
+        let request = TurnRequest { retry: RetryPolicy::off(), ..request };
         read(session.turn(request).await.expect("started")).await
     }
 
@@ -178,6 +179,12 @@ pub async fn room(test: &str) -> Option<OwnedSemaphorePermit> {
 fn merge(into: &mut Value, more: &Value) {
     let (Some(fields), Some(more)) = (into.as_object_mut(), more.as_object()) else { return };
     fields.extend(more.clone());
+}
+
+/// A turn that is asked once: most tests are about one failure, and those of retries say so themselves.
+#[must_use]
+pub fn once(history: Vec<Message>) -> TurnRequest {
+    TurnRequest { retry: RetryPolicy::off(), ..TurnRequest::new(history) }
 }
 
 /// A message of the model, from text.

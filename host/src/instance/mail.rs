@@ -4,6 +4,7 @@ use super::queries::Query;
 use super::turns::OpenTurn;
 use crate::bindings::exports::llm::provider::provider::Turn;
 use crate::bindings::llm::provider::types::{QueryId, SessionId, TurnId};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
@@ -23,6 +24,8 @@ pub(crate) enum Mail {
 pub(crate) struct Signals {
     lists: Mutex<Lists>,
     pub(crate) wake: Notify,
+    /// The instance was closed by its owner: nothing is asked of it any more, not even again.
+    shut: AtomicBool,
 }
 
 #[derive(Default)]
@@ -40,6 +43,14 @@ impl Signals {
     pub(crate) fn close(&self, session: SessionId) {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner).closed.push(session);
         self.wake.notify_one();
+    }
+
+    pub(crate) fn shut(&self) {
+        self.shut.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_shut(&self) -> bool {
+        self.shut.load(Ordering::Acquire)
     }
 
     pub(crate) fn take(&self) -> Lists {

@@ -17,6 +17,7 @@ use crate::bindings::llm::provider::catalog::{Allowance, Model};
 use crate::error::{HostError, TurnError};
 use crate::inspect::Capability;
 use crate::plugin::Plugin;
+use crate::retry::Health;
 use crate::session::Session;
 use crate::tenant::Tenant;
 pub(crate) use mail::{Mail, Signals};
@@ -25,7 +26,7 @@ use queries::Query;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Mutex, mpsc, oneshot};
-pub(crate) use turns::{OpenTurn, TurnItem};
+pub(crate) use turns::{Called, OpenTurn, TurnItem};
 
 /// A plugin with its configuration, ready to take turns. Its sessions share its sandbox and its sidecars, and nothing
 /// with other instances. Cheap to clone. When the last handle and session are dropped, its sidecars are ended.
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) tenant: Tenant,
     pub(crate) plugin: Plugin,
     pub(crate) config: String,
+    /// How the provider does, for all instances of the tenant that ask it in the same way.
+    pub(crate) health: Arc<Health>,
     observer: std::sync::OnceLock<Arc<dyn Observer>>,
     next_id: AtomicU64,
     generation: AtomicU64,
@@ -52,10 +55,14 @@ pub(crate) struct Address {
 
 impl Instance {
     pub(crate) fn new(tenant: Tenant, plugin: Plugin, config: String) -> Self {
+        let description = &plugin.inspection().description;
+        let name = format!("{} {}", description.name, description.version);
+        let health = tenant.0.providers.of(name, &config, tenant.0.host.limits().providers);
         Self(Arc::new(Shared {
             tenant,
             plugin,
             config,
+            health,
             observer: std::sync::OnceLock::new(),
             next_id: AtomicU64::new(1),
             generation: AtomicU64::new(0),
@@ -136,6 +143,7 @@ impl Instance {
         let address = self.0.actor.lock().await.take();
         if let Some(address) = address {
             let (done, ended) = oneshot::channel();
+            address.signals.shut();
             if address.mail.send(Mail::Close(done)).await.is_ok() {
                 drop(ended.await);
             }
@@ -146,6 +154,11 @@ impl Instance {
 impl Shared {
     pub(crate) fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A random number no other instance of the tenant draws.
+    pub(crate) fn draw(&self) -> u64 {
+        drawn(self.tenant.0.policy.seed, std::ptr::from_ref(self).addr() as u64, self.next_id())
     }
 
     /// The running actor; starts one when there is none, or none any more.
@@ -173,6 +186,12 @@ impl Shared {
         let observer = self.observer.get().cloned();
         Ok(actor::start(self.tenant.clone(), &self.plugin, sandbox, observer))
     }
+}
+
+/// What an instance at a place draws with its `number`th id. Apart from its seeds, which its plugin knows.
+pub(crate) fn drawn(tenant: u64, place: u64, number: u64) -> u64 {
+    const DRAWS: u64 = 0x6a69_7474_6572;
+    seed(tenant ^ DRAWS, place, number)
 }
 
 /// A seed no other instance of the tenant has: the tenant's, mixed with the instance's place in memory and its generation.

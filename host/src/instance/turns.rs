@@ -7,7 +7,7 @@ use crate::error::{HostError, PluginFault, TurnError};
 use crate::tasks::Task;
 use crate::tool::Tool;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -23,6 +23,25 @@ pub(crate) enum CancelCause {
     Deadline(Duration),
 }
 
+/// The calls of tools that ran or run, by their ids. Shared by the attempts of a turn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Called(Arc<Mutex<BTreeSet<String>>>);
+
+impl Called {
+    /// Notes a call; false when it was noted before.
+    pub(crate) fn insert(&self, id: String) -> bool {
+        self.ids().insert(id)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ids().is_empty()
+    }
+
+    fn ids(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A turn the plugin has been given and has not ended.
 pub(crate) struct OpenTurn {
     pub(crate) session: SessionId,
@@ -36,7 +55,7 @@ pub(crate) struct OpenTurn {
     /// Permissions that wait for their decision, by request.
     pub(crate) asked: BTreeMap<String, Task>,
     /// Calls that ran or run: none runs twice.
-    pub(crate) called: BTreeSet<String>,
+    pub(crate) called: Called,
     /// Something was left out, since the turn is cancelled and its reader's queue was full: nothing but its last item
     /// makes sense any more.
     behind: bool,
@@ -58,7 +77,7 @@ impl OpenTurn {
             cancelled: None,
             running: BTreeMap::new(),
             asked: BTreeMap::new(),
-            called: BTreeSet::new(),
+            called: Called::default(),
             behind: false,
             contract: Contract::default(),
         }

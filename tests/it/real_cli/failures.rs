@@ -1,9 +1,9 @@
 //! What the model's endpoint refuses, and what the caller is told.
 
+use llm_provider_host::ProviderError;
 use llm_provider_host::wit::errors::{ErrorKind as Kind, ErrorScope as Scope, Verdict};
-use llm_provider_host::{ProviderError, TurnRequest};
 use llmp_model_server::{Gate, ModelError, Reply, Script};
-use llmp_tests::rig::{Rig, Seen, read};
+use llmp_tests::rig::{Rig, Seen, once, read};
 use std::time::{Duration, Instant};
 
 /// A failing turn, then one that is answered in the same session. Gives what was seen and how long it took.
@@ -123,7 +123,7 @@ async fn an_endpoint_that_is_not_there() {
     let Rig { model, instance, home, .. } = rig;
     model.stop().await;
     let session = instance.session();
-    let turn = session.send("anybody?", TurnRequest::new(Vec::new())).await;
+    let turn = session.send("anybody?", once(Vec::new())).await;
     let seen = read(turn.expect("started")).await;
     assert_eq!((seen.failure().kind, seen.failure().http_status), (Kind::Transport, None), "{:?}", seen.error);
     assert!(matches!(seen.failure().verdict, Verdict::RetryAfter(_)));
@@ -150,7 +150,7 @@ async fn a_silent_model_is_given_up_after_the_activity_deadline() {
     let Some(rig) = Rig::real(name, script).await else { return };
     for output_seen in [true, false] {
         let session = rig.instance.session();
-        let mut request = TurnRequest::new(Vec::new());
+        let mut request = once(Vec::new());
         request.activity_timeout = Some(Duration::from_millis(1_500));
         let begin = Instant::now();
         let turn = session.send("well?", request).await.expect("started");

@@ -13,6 +13,7 @@ mod options;
 mod prompts;
 mod retries;
 mod returned;
+mod retry_driver;
 mod secrets;
 mod sessions;
 mod sidecar;

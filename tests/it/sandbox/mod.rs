@@ -17,6 +17,8 @@ mod inspect;
 mod lifetime;
 mod limits;
 mod pressure;
+mod retry;
+mod retry_ends;
 mod tape;
 mod trickle;
 mod wasip2;

@@ -1,6 +1,6 @@
 //! Keeps what crosses the boundary.
 
-use llm_provider_host::wit::provider::Input;
+use llm_provider_host::wit::provider::{Input, Turn};
 use llm_provider_host::{Effect, Observer};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,6 +32,12 @@ impl Tape {
     /// Inputs of a kind so far.
     pub(crate) fn count(&self, kind: fn(&Input) -> bool) -> usize {
         self.0.lock().expect("no panic").inputs.iter().filter(|input| kind(input)).count()
+    }
+
+    /// The turns the plugin was given so far.
+    pub(crate) fn turns(&self) -> Vec<Turn> {
+        let turn = |input: &Input| if let Input::StartTurn(turn) = input { Some(turn.clone()) } else { None };
+        self.0.lock().expect("no panic").inputs.iter().filter_map(turn).collect()
     }
 
     /// Waits until the plugin was given as many inputs of a kind.

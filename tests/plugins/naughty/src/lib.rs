@@ -6,6 +6,7 @@
 
 mod breach;
 mod effect;
+mod failing;
 mod greed;
 mod plugin;
 mod speech;

@@ -1,6 +1,7 @@
 //! Which word leads to which misbehaviour.
 
 use crate::effect::Effect;
+use crate::failing::{Failures, Outcome};
 use crate::speech::{attempt, begin, cancelled, end, error, finished, notice, say, text};
 use crate::{breach, greed};
 use llm_provider_guest::effects::{LogEffect, SidecarEffect, TimerEffect};
@@ -24,6 +25,7 @@ pub struct Naughty {
     streams: BTreeMap<TurnId, (u64, u64)>,
     /// The number of the last sidecar that was asked for, while one is wanted.
     wanted: Option<u64>,
+    failures: Failures,
 }
 
 impl Plugin for Naughty {
@@ -63,6 +65,11 @@ impl Naughty {
             "grow" => greed::grow(),
             "recurse" => drop(greed::recurse(0)),
             "hold" | "deaf" => self.hold(turn.id, mode == "hold", out),
+            "fail" => {
+                if self.failures.turn(turn.id, argument, out) == Outcome::Held {
+                    self.hold(turn.id, true, out);
+                }
+            }
             "stream" => self.begin_stream(turn.id, count, out),
             "restart" => {
                 self.hold(turn.id, true, out);

@@ -34,16 +34,24 @@ pub(crate) fn end(index: u32, text: &str) -> Event {
 }
 
 pub(crate) fn notice(message: &str) -> Event {
-    Event::Notice(Notice { kind: NoticeKind::Other("test".to_owned()), message: message.to_owned() })
+    notice_of(NoticeKind::Other("test".to_owned()), message)
+}
+
+pub(crate) fn notice_of(kind: NoticeKind, message: &str) -> Event {
+    Event::Notice(Notice { kind, message: message.to_owned() })
 }
 
 pub(crate) fn finished() -> Event {
+    finished_after(Usage::default())
+}
+
+pub(crate) fn finished_after(usage: Usage) -> Event {
     let (model, provider_request_id) = (None, None);
-    Event::Finished(Finished { reason: FinishReason::Stop, usage: usage(), model, provider_request_id })
+    Event::Finished(Finished { reason: FinishReason::Stop, usage, model, provider_request_id })
 }
 
 pub(crate) fn cancelled() -> Event {
-    Event::Failed(Failed { error: error(ErrorKind::Cancelled, "cancelled"), usage: usage() })
+    Event::Failed(Failed { error: error(ErrorKind::Cancelled, "cancelled"), usage: Usage::default() })
 }
 
 pub(crate) fn error(kind: ErrorKind, message: &str) -> Error {
@@ -60,17 +68,5 @@ pub(crate) fn error(kind: ErrorKind, message: &str) -> Error {
         output_seen: false,
         tools_ran: false,
         verdict: Verdict::Surface,
-    }
-}
-
-fn usage() -> Usage {
-    Usage {
-        model_calls: 0,
-        input_tokens: 0,
-        output_tokens: 0,
-        reasoning_tokens: 0,
-        cache_read_tokens: 0,
-        cache_write_tokens: 0,
-        premium_requests: 0.0,
     }
 }
