@@ -129,9 +129,21 @@ impl Session {
     /// # Cancel safety
     /// Dropping the future asks nothing.
     pub async fn send(&self, prompt: impl Into<String>, options: TurnRequest) -> Result<Turn, TurnError> {
+        self.send_message(user_message(prompt), options).await
+    }
+
+    /// As [`Session::send`], with a message of any blocks: images, or the results of tools where the last answer ended
+    /// with calls.
+    ///
+    /// # Errors
+    /// As [`Session::turn`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future asks nothing.
+    pub async fn send_message(&self, message: Message, options: TurnRequest) -> Result<Turn, TurnError> {
         let mut request = options;
         request.history = self.history();
-        request.history.push(user_message(prompt));
+        request.history.push(message);
         self.ask(request, Some(Arc::clone(&self.history))).await
     }
 

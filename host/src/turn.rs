@@ -1,13 +1,13 @@
 //! A running turn: a stream of events that ends with exactly one last item.
 
+use crate::answer::Answer;
 use crate::bindings::llm::provider::events::{Event, Finished};
-use crate::bindings::llm::provider::types::{Block, Message, Role};
+use crate::bindings::llm::provider::types::Message;
 use crate::error::{HostError, TurnError};
 use crate::instance::TurnItem;
 use crate::retry::{Control, Driver};
 use crate::session::History;
 use futures_core::Stream;
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -18,7 +18,7 @@ use std::task::{Context, Poll, ready};
 /// Dropping it cancels it.
 pub struct Turn {
     driver: Driver,
-    blocks: BTreeMap<u32, Block>,
+    answer: Answer,
     /// Where the answer is kept.
     keep: Option<History>,
     ended: bool,
@@ -38,7 +38,7 @@ impl Canceller {
 
 impl Turn {
     pub(crate) fn new(driver: Driver, keep: Option<History>) -> Self {
-        Self { driver, blocks: BTreeMap::new(), keep, ended: false }
+        Self { driver, answer: Answer::default(), keep, ended: false }
     }
 
     /// The next item; `None` after the last.
@@ -65,11 +65,18 @@ impl Turn {
         Err(HostError::Closed.into())
     }
 
-    /// The answer so far: the finished blocks of the current attempt, in order. After `Finished`, the message that
-    /// belongs into the history.
+    /// The answer so far: the finished blocks of the current attempt, in order, as one message. What tools answered is
+    /// not in it: for a history, [`Turn::messages`] is better.
     #[must_use]
     pub fn message(&self) -> Message {
-        Message { role: Role::Assistant, blocks: self.blocks.values().cloned().collect() }
+        self.answer.message()
+    }
+
+    /// After `Finished`, what belongs into the history: each message of the model, followed by the results of those of its
+    /// calls that the host ran.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        self.answer.messages()
     }
 
     /// A handle that cancels this turn.
@@ -89,13 +96,11 @@ impl Turn {
 
     fn note(&mut self, item: &TurnItem) {
         match item {
-            Ok(Event::AttemptStarted(_) | Event::AttemptAbandoned(_)) => self.blocks.clear(),
-            Ok(Event::BlockFinished(end)) => drop(self.blocks.insert(end.index, end.block.clone())),
             Ok(Event::Finished(_)) => {
                 self.ended = true;
                 self.keep_answer();
             }
-            Ok(_) => {}
+            Ok(event) => self.answer.note(event),
             Err(_) => self.ended = true,
         }
     }
@@ -103,7 +108,7 @@ impl Turn {
     fn keep_answer(&mut self) {
         if let Some(history) = self.keep.take() {
             let mut asked = self.driver.history().to_vec();
-            asked.push(self.message());
+            asked.extend(self.messages());
             *history.lock().unwrap_or_else(PoisonError::into_inner) = asked;
         }
     }
