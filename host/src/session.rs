@@ -3,7 +3,7 @@
 use crate::bindings::exports::llm::provider::provider::{ReasoningEffort, Turn as WitTurn, TurnOptions};
 use crate::bindings::llm::provider::types::{Block, ImageSource, Message, Role, SessionId, TextBlock, ToolOwner};
 use crate::error::{HostError, TurnError};
-use crate::instance::{Address, Instance, Mail, OpenTurn};
+use crate::instance::{Address, Instance, Mail, OpenTurn, Toolbox};
 use crate::tool::Tool;
 use crate::turn::Turn;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -35,6 +35,8 @@ pub struct TurnRequest {
     pub activity_timeout: Option<Duration>,
     /// Fails the turn when it takes longer; [`crate::Limits::turn_deadline`] when absent.
     pub deadline: Option<Duration>,
+    /// Gives up a tool that runs longer, and tells the model; [`crate::Limits::tool_deadline`] when absent.
+    pub tool_deadline: Option<Duration>,
 }
 
 impl TurnRequest {
@@ -53,6 +55,7 @@ impl TurnRequest {
             output_schema: None,
             activity_timeout: None,
             deadline: None,
+            tool_deadline: None,
         }
     }
 
@@ -142,11 +145,12 @@ impl Session {
         if observed > configured {
             return Err(HostError::PromptTooLarge { configured, observed }.into());
         }
+        let tools = Toolbox::new(&request, limits)?;
         let address = shared.address().await?;
         let (events, stream) = mpsc::channel(limits.turn_events);
         let id = shared.next_id();
         let deadline = request.deadline.unwrap_or(limits.turn_deadline);
-        let open = OpenTurn::new(self.id, events, request.tools.clone(), deadline);
+        let open = OpenTurn::new(self.id, events, tools, deadline);
         let asked = keep.map(|history| (history, request.history.clone()));
         let turn = self.wit_turn(id, request);
         self.remember(&address);

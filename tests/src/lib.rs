@@ -6,4 +6,5 @@ pub mod fake_cli;
 pub mod fake_sidecar;
 pub mod plugins;
 pub mod real_cli;
+pub mod real_mcp;
 pub mod rig;

@@ -1,13 +1,12 @@
 //! The open turns of an instance, and the way of their events to the reader.
 
 use super::contract::Contract;
+use super::toolbox::Toolbox;
 use crate::bindings::llm::provider::events::{Event, Failed};
 use crate::bindings::llm::provider::types::{SessionId, TurnId, Usage};
 use crate::error::{HostError, PluginFault, TurnError};
 use crate::tasks::Task;
-use crate::tool::Tool;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
@@ -28,7 +27,7 @@ pub(crate) struct OpenTurn {
     pub(crate) session: SessionId,
     /// `None` once the reader is gone; the plugin still has to end the turn.
     pub(crate) reader: Option<mpsc::Sender<TurnItem>>,
-    pub(crate) tools: Vec<Arc<dyn Tool>>,
+    pub(crate) tools: Toolbox,
     pub(crate) deadline: Duration,
     pub(crate) cancelled: Option<CancelCause>,
     /// Tools that run, by call.
@@ -44,12 +43,7 @@ pub(crate) struct OpenTurn {
 }
 
 impl OpenTurn {
-    pub(crate) fn new(
-        session: SessionId,
-        reader: mpsc::Sender<TurnItem>,
-        tools: Vec<Arc<dyn Tool>>,
-        deadline: Duration,
-    ) -> Self {
+    pub(crate) fn new(session: SessionId, reader: mpsc::Sender<TurnItem>, tools: Toolbox, deadline: Duration) -> Self {
         Self {
             session,
             reader: Some(reader),

@@ -5,6 +5,7 @@ mod cancel;
 mod conversation;
 mod failures;
 mod history;
+mod mcp;
 mod options;
 mod prompts;
 mod retries;

@@ -18,4 +18,5 @@ mod lifetime;
 mod limits;
 mod pressure;
 mod tape;
+mod tools;
 mod wasip2;

@@ -7,6 +7,7 @@
 mod breach;
 mod effect;
 mod greed;
+mod invoke;
 mod plugin;
 mod speech;
 
