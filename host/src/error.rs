@@ -69,6 +69,14 @@ pub enum HostError {
         /// What was given.
         observed: usize,
     },
+    /// A tool that cannot be offered to the model: its own schema is none, or another tool has its name.
+    #[error("the tool `{tool}` cannot be offered: {reason}")]
+    UnusableTool {
+        /// Its name.
+        tool: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The turn ran longer than its owner allowed.
     #[error("the turn was not answered within {0:?}")]
     TurnDeadline(Duration),
@@ -108,6 +116,7 @@ impl HostError {
             Self::Denied(what) => Some(format!("grant {what} in the tenant's policy, or use another plugin")),
             Self::Limit { limit, .. } => Some(format!("raise `Limits::{limit}`, or do less at once")),
             Self::PromptTooLarge { .. } => Some("shorten the conversation, or raise `Limits::prompt_bytes`".into()),
+            Self::UnusableTool { .. } => Some("mend the tool's definition, or leave the tool out".into()),
             Self::TurnDeadline(_) => Some("allow more time, or ask for less".into()),
             Self::QueryDeadline(_) => Some("try again later".into()),
             Self::NotOffered { .. } => Some("look at the provider's own pages".into()),

@@ -84,7 +84,7 @@ pub use sidecar::{
     Start, Wanted,
 };
 pub use tenant::{Policy, Tenant};
-pub use tool::{Tool, ToolFuture, ToolOutput};
+pub use tool::{Tool, ToolContent, ToolFuture, ToolOutput};
 pub use turn::{Canceller, Turn};
 
 /// The types of the world, generated from `wit/`, with all their parts.

@@ -66,10 +66,20 @@ pub struct Limits {
     pub stderr_tail_bytes: usize,
     /// Tool calls of one turn that run at once.
     pub tool_calls: usize,
-    /// How long a tool may run before the model is told that it took too long.
+    /// How long a tool may run before the model is told that it took too long, when the turn's request does not say. Tools
+    /// build and test programs, which takes a minute or two; a fifth of a turn's time leaves the model room to go on.
     pub tool_deadline: Duration,
     /// Bytes of a tool's result.
     pub tool_result_bytes: usize,
+    /// Bytes of the words in which a call's arguments are refused: room for a dozen errors with their paths. A model needs
+    /// one to mend its call; an error may quote the arguments, which may be long.
+    pub tool_refusal_bytes: usize,
+    /// Steps back that matching a `pattern` of a tool's schema may take: schemas are third parties' (MCP) and arguments the
+    /// model's, and together they could compute for ever. Honest patterns step back some hundred times; 100,000 steps take
+    /// milliseconds.
+    pub tool_pattern_steps: usize,
+    /// Bytes of a compiled `pattern`, and of its cache. Honest ones have kilobytes.
+    pub tool_pattern_bytes: usize,
     /// How long a decision on a permission may take: a person is asked in a chat. Then it counts as denied.
     pub permission_deadline: Duration,
     /// Questions about models and quota that wait at once on an instance.
@@ -119,6 +129,9 @@ impl Default for Limits {
             tool_calls: 32,
             tool_deadline: Duration::from_secs(120),
             tool_result_bytes: 1 << 20,
+            tool_refusal_bytes: 2 << 10,
+            tool_pattern_steps: 100_000,
+            tool_pattern_bytes: 1 << 20,
             permission_deadline: Duration::from_secs(300),
             queries: 16,
             query_deadline: Duration::from_secs(60),

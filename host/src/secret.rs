@@ -17,8 +17,9 @@ impl Secret {
         Self(Zeroizing::new(value.trim().to_owned()))
     }
 
-    /// The value, for the place it is put into.
-    pub(crate) fn expose(&self) -> &str {
+    /// The value, for the place it is put into: for code that starts a program or sends a request with it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
         &self.0
     }
 

@@ -3,7 +3,7 @@
 use crate::bindings::exports::llm::provider::provider::ReasoningEffort;
 use crate::bindings::llm::provider::types::{Block, ImageSource, Message, Role, SessionId, TextBlock, ToolOwner};
 use crate::error::{HostError, TurnError};
-use crate::instance::Instance;
+use crate::instance::{Instance, Toolbox};
 use crate::retry::{Asked, Control, Driver, KnownTo, RetryPolicy};
 use crate::tool::Tool;
 use crate::turn::Turn;
@@ -39,6 +39,8 @@ pub struct TurnRequest {
     /// When a failure leads to another attempt. [`RetryPolicy::standard`], unless changed; an engine that has a retry loop
     /// of its own sets [`RetryPolicy::off`].
     pub retry: RetryPolicy,
+    /// Gives up a tool that runs longer, and tells the model; [`crate::Limits::tool_deadline`] when absent.
+    pub tool_deadline: Option<Duration>,
 }
 
 impl TurnRequest {
@@ -58,6 +60,7 @@ impl TurnRequest {
             activity_timeout: None,
             deadline: None,
             retry: RetryPolicy::standard(),
+            tool_deadline: None,
         }
     }
 
@@ -160,7 +163,8 @@ impl Session {
         if observed > configured {
             return Err(HostError::PromptTooLarge { configured, observed }.into());
         }
-        let asked = Asked::new(self.instance.clone(), self.id, Arc::clone(&self.known_to), request);
+        let tools = Arc::new(Toolbox::new(&request, limits)?);
+        let asked = Asked::new(self.instance.clone(), self.id, Arc::clone(&self.known_to), request, tools);
         let driver = Driver::start(asked, keep.is_some()).await?;
         let mut turns = self.turns();
         turns.retain(|turn| turn.strong_count() > 0);

@@ -8,4 +8,5 @@ pub mod fake_sidecar;
 pub mod github;
 pub mod plugins;
 pub mod real_cli;
+pub mod real_mcp;
 pub mod rig;

@@ -289,7 +289,7 @@ impl Actor {
             Effect::HttpSend(id, request) => self.due.extend(self.outside.send_http(id, request)),
             Effect::HttpCancel(id) => self.outside.cancel_http(id),
             Effect::ToolInvoke(id, call) => match self.turns.get_mut(id) {
-                Some(turn) => tools::invoke(id, turn, call, &self.limits, self.sender.clone()),
+                Some(turn) => self.due.extend(tools::invoke(id, turn, call, &self.limits, self.sender.clone())?),
                 None => {
                     return Err(PluginFault::Contract(format!("it invoked a tool for turn {id}, which is not open")));
                 }

@@ -10,6 +10,7 @@ mod permissions;
 mod queries;
 mod requests;
 mod timers;
+mod toolbox;
 mod tools;
 mod turns;
 
@@ -26,6 +27,7 @@ use queries::Query;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Mutex, mpsc, oneshot};
+pub(crate) use toolbox::Toolbox;
 pub(crate) use turns::{Called, OpenTurn, TurnItem};
 
 /// A plugin with its configuration, ready to take turns. Its sessions share its sandbox and its sidecars, and nothing

@@ -1,11 +1,11 @@
 //! The open turns of an instance, and the way of their events to the reader.
 
 use super::contract::Contract;
+use super::toolbox::Toolbox;
 use crate::bindings::llm::provider::events::{Event, Failed};
 use crate::bindings::llm::provider::types::{SessionId, TurnId, Usage};
 use crate::error::{HostError, PluginFault, TurnError};
 use crate::tasks::Task;
-use crate::tool::Tool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,6 +33,11 @@ impl Called {
         self.ids().insert(id)
     }
 
+    /// Whether a call was noted.
+    pub(crate) fn contains(&self, id: &str) -> bool {
+        self.ids().contains(id)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.ids().is_empty()
     }
@@ -47,7 +52,7 @@ pub(crate) struct OpenTurn {
     pub(crate) session: SessionId,
     /// `None` once the reader is gone; the plugin still has to end the turn.
     pub(crate) reader: Option<mpsc::Sender<TurnItem>>,
-    pub(crate) tools: Vec<Arc<dyn Tool>>,
+    pub(crate) tools: Arc<Toolbox>,
     pub(crate) deadline: Duration,
     pub(crate) cancelled: Option<CancelCause>,
     /// Tools that run, by call.
@@ -66,7 +71,7 @@ impl OpenTurn {
     pub(crate) fn new(
         session: SessionId,
         reader: mpsc::Sender<TurnItem>,
-        tools: Vec<Arc<dyn Tool>>,
+        tools: Arc<Toolbox>,
         deadline: Duration,
     ) -> Self {
         Self {

@@ -6,7 +6,7 @@ use crate::bindings::exports::llm::provider::provider::{Turn as WitTurn, TurnOpt
 use crate::bindings::llm::provider::errors::Error as ProviderError;
 use crate::bindings::llm::provider::types::{Message, SessionId, TurnId};
 use crate::error::{HostError, TurnError};
-use crate::instance::{Address, Called, Instance, Mail, OpenTurn, TurnItem};
+use crate::instance::{Address, Called, Instance, Mail, OpenTurn, Toolbox, TurnItem};
 use crate::session::TurnRequest;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub(crate) struct Asked {
     session: SessionId,
     known_to: Arc<KnownTo>,
     pub(super) request: TurnRequest,
+    /// Its tools, with their schemas compiled.
+    tools: Arc<Toolbox>,
     /// Calls of tools in any of the attempts: none runs twice.
     pub(super) called: Called,
 }
@@ -54,8 +56,14 @@ pub(super) struct Again {
 }
 
 impl Asked {
-    pub(crate) fn new(instance: Instance, session: SessionId, known_to: Arc<KnownTo>, request: TurnRequest) -> Self {
-        Self { instance, session, known_to, request, called: Called::default() }
+    pub(crate) fn new(
+        instance: Instance,
+        session: SessionId,
+        known_to: Arc<KnownTo>,
+        request: TurnRequest,
+        tools: Arc<Toolbox>,
+    ) -> Self {
+        Self { instance, session, known_to, request, tools, called: Called::default() }
     }
 
     /// The conversation that is asked with.
@@ -82,7 +90,7 @@ impl Asked {
         let shared = &self.instance.0;
         let (events, stream) = mpsc::channel(shared.plugin.host().limits().turn_events);
         let id = shared.next_id();
-        let mut open = OpenTurn::new(self.session, events, self.request.tools.clone(), allowed);
+        let mut open = OpenTurn::new(self.session, events, Arc::clone(&self.tools), allowed);
         open.called = self.called.clone();
         let turn = Box::new(self.turn(id, history));
         let sent = address.mail.send(Mail::StartTurn(turn, Box::new(open))).await;

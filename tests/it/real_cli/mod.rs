@@ -9,6 +9,7 @@ mod github;
 mod history;
 mod keeping;
 mod oneshot;
+mod mcp;
 mod options;
 mod prompts;
 mod retries;

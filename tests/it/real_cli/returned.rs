@@ -8,7 +8,7 @@ use llm_provider_host::{
 use llmp_model_server::{Reply, Role as Spoken, Script, ToolCall};
 use llmp_tests::rig::processes::sidecar;
 use llmp_tests::rig::{Rig, Seen, Wire};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Tool for Declared {
         Definition { name: "get_weather".into(), description: "The weather of a city.".into(), parameters }
     }
 
-    fn call(&self, _: String) -> ToolFuture {
+    fn call(&self, _: Value) -> ToolFuture {
         Box::pin(async { panic!("B01: the host runs a tool that the caller owns") })
     }
 }

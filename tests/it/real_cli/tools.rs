@@ -26,7 +26,7 @@ impl Probe {
 
     fn weather() -> Arc<Self> {
         Self::new("get_weather", |arguments| {
-            Box::pin(async move { Ok(format!("sunny in {}", arguments["city"].as_str().unwrap_or("nowhere"))) })
+            Box::pin(async move { Ok(format!("sunny in {}", arguments["city"].as_str().unwrap_or("nowhere")).into()) })
         })
     }
 
@@ -44,8 +44,7 @@ impl Tool for Probe {
         }
     }
 
-    fn call(&self, arguments: String) -> ToolFuture {
-        let arguments: Value = serde_json::from_str(&arguments).expect("the CLI hands out JSON");
+    fn call(&self, arguments: Value) -> ToolFuture {
         self.calls.lock().expect("no panic inside").push(arguments.clone());
         (self.handler)(arguments)
     }
@@ -62,7 +61,7 @@ async fn ask(rig: &Rig, tool: &Arc<Probe>) -> Seen {
 }
 
 /// The results in the model's last request, in order.
-fn results(rig: &Rig) -> Vec<(String, String)> {
+pub(super) fn results(rig: &Rig) -> Vec<(String, String)> {
     let tool =
         |message: Message| (message.role == Role::Tool).then(|| (message.answers.unwrap_or_default(), message.text));
     rig.last_request().messages().into_iter().filter_map(tool).collect()
@@ -108,7 +107,7 @@ async fn parallel_calls_run_at_once_and_are_answered_in_order() {
             together.wait().await;
             let city = arguments["city"].as_str().unwrap_or_default().to_owned();
             tokio::time::sleep(Duration::from_millis(if city == "Oslo" { 100 } else { 0 })).await;
-            Ok(city)
+            Ok(city.into())
         })
     });
     let seen = tokio::time::timeout(PATIENCE, ask(&rig, &tool)).await.expect("they run at once");
@@ -127,7 +126,7 @@ async fn a_failing_tool_tells_the_model_why() {
     assert!(results(&rig)[0].1.contains("the thermometer is \u{1f525} broken"), "{:?}", results(&rig));
     let tool = Probe::new("breaks", |_| Box::pin(async { panic!("a handler's own fault") }));
     assert_eq!(ask(&rig, &tool).await.text, "Pity.");
-    assert!(results(&rig)[0].1.contains("the tool crashed"), "{:?}", results(&rig));
+    assert!(results(&rig)[0].1.contains("the tool `breaks` crashed"), "{:?}", results(&rig));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,4 +21,5 @@ mod retry;
 mod retry_ends;
 mod tape;
 mod trickle;
+mod tools;
 mod wasip2;

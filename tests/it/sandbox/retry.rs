@@ -114,7 +114,7 @@ impl Tool for Ping {
         types::Tool { name: "ping".into(), description: "Answers.".into(), parameters: r#"{"type":"object"}"#.into() }
     }
 
-    fn call(&self, _arguments: String) -> ToolFuture {
+    fn call(&self, _arguments: serde_json::Value) -> ToolFuture {
         Box::pin(async { Ok("pong".into()) })
     }
 }

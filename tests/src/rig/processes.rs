@@ -35,6 +35,15 @@ pub fn sidecar(tenant: &Path) -> Sidecar {
     all.remove(0)
 }
 
+/// The processes that carry a variable with this value.
+#[must_use]
+pub fn marked(variable: &str, value: &str) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let carries = |process: &Sidecar| process.environment.get(variable).is_some_and(|have| have == value);
+    pids.filter_map(read).filter(carries).map(|process| process.pid).collect()
+}
+
 /// Waits until none is left; those that are when it takes too long.
 pub async fn all_gone(tenant: &Path, patience: Duration) -> Result<(), Vec<Sidecar>> {
     let begin = Instant::now();

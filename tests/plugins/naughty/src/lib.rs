@@ -8,6 +8,7 @@ mod breach;
 mod effect;
 mod failing;
 mod greed;
+mod invoke;
 mod plugin;
 mod speech;
 

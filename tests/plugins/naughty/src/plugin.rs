@@ -2,6 +2,7 @@
 
 use crate::effect::Effect;
 use crate::failing::{Failures, Outcome};
+use crate::invoke::Callers;
 use crate::speech::{attempt, begin, cancelled, end, error, finished, notice, say, text};
 use crate::{breach, greed};
 use llm_provider_guest::effects::{LogEffect, SidecarEffect, TimerEffect};
@@ -26,6 +27,8 @@ pub struct Naughty {
     /// The number of the last sidecar that was asked for, while one is wanted.
     wanted: Option<u64>,
     failures: Failures,
+    /// Turns that call tools.
+    callers: Callers,
 }
 
 impl Plugin for Naughty {
@@ -47,6 +50,7 @@ impl Plugin for Naughty {
                 Input::StartTurn(turn) => self.start(&turn, out),
                 Input::CancelTurn(id) => self.cancel(id, out),
                 Input::TimerFired(id) => self.stream(id, out),
+                Input::ToolResult(answer) => self.callers.answered(answer.turn, &answer.result, out),
                 Input::SidecarFailed(_) => self.start_sidecar(out),
                 _ => {}
             }
@@ -71,6 +75,7 @@ impl Naughty {
                 }
             }
             "stream" => self.begin_stream(turn.id, count, out),
+            "invoke" | "invoke-late" => self.callers.start(turn.id, argument, mode == "invoke-late", out),
             "restart" => {
                 self.hold(turn.id, true, out);
                 self.wanted = Some(0);
@@ -90,6 +95,7 @@ impl Naughty {
     }
 
     fn cancel(&mut self, turn: TurnId, out: &mut Vec<Effect>) {
+        self.callers.cancel(turn, out);
         let streamed = self.streams.remove(&turn).is_some();
         if self.held.remove(&turn) || streamed {
             self.wanted = None;
