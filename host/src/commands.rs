@@ -32,7 +32,10 @@ impl Runner for Commands {
 impl Commands {
     /// A bare name is looked up in the search path, whose relative entries do not count: what lies in the working
     /// directory is not to be run by accident.
-    fn find(&self, program: &Path) -> Result<PathBuf, String> {
+    ///
+    /// # Errors
+    /// One line that says what is not there.
+    pub fn find(&self, program: &Path) -> Result<PathBuf, String> {
         if program.is_absolute() {
             return Ok(program.to_owned());
         }

@@ -14,13 +14,13 @@ pub(crate) async fn run(ask: Ask, surroundings: &Surroundings) -> Result<(), Fai
     let artefact = surroundings.artefact(&resolved)?;
     let mut signals =
         Signals::listen().map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
-    let ready = setup::prepare(&resolved, artefact, setup::Asker::Nobody).await?;
+    let ready = setup::prepare(&resolved, artefact, setup::Asker::Nobody, surroundings).await?;
     let session = ready.instance.session();
     let mut request = ready.request.clone();
     request.history.push(user_message(prompt));
     let turn = session.turn(request).await?;
     let form = if ask.json { Form::Json } else { Form::Text };
     let answered = answer::show(turn, form, &mut signals, None).await;
-    ready.instance.close().await;
+    ready.close().await;
     answered.map(drop)
 }

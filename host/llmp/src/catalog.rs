@@ -2,16 +2,16 @@
 
 use crate::args::Catalog;
 use crate::failure::Failure;
-use crate::{Surroundings, output, setup};
-use llm_provider_host::Instance;
+use crate::setup::{self, Ready};
+use crate::{Surroundings, output};
 use llm_provider_host::wit::catalog::{Allowance, Model};
 use serde_json::{Value, json};
 
 /// Lists models.
 pub(crate) async fn models(asked: Catalog, surroundings: &Surroundings) -> Result<(), Failure> {
-    let instance = instance(&asked, surroundings).await?;
-    let told = instance.models().await;
-    instance.close().await;
+    let ready = ready(&asked, surroundings).await?;
+    let told = ready.instance.models().await;
+    ready.close().await;
     let models = told?;
     let text = if asked.json { lines(models.iter().map(model_json)) } else { models_table(&models) };
     output::data(&text).map_err(unwritable)
@@ -19,18 +19,18 @@ pub(crate) async fn models(asked: Catalog, surroundings: &Surroundings) -> Resul
 
 /// Shows what is left.
 pub(crate) async fn quota(asked: Catalog, surroundings: &Surroundings) -> Result<(), Failure> {
-    let instance = instance(&asked, surroundings).await?;
-    let told = instance.quota().await;
-    instance.close().await;
+    let ready = ready(&asked, surroundings).await?;
+    let told = ready.instance.quota().await;
+    ready.close().await;
     let allowances = told?;
     let text = if asked.json { lines(allowances.iter().map(allowance_json)) } else { quota_table(&allowances) };
     output::data(&text).map_err(unwritable)
 }
 
-async fn instance(asked: &Catalog, surroundings: &Surroundings) -> Result<Instance, Failure> {
+async fn ready(asked: &Catalog, surroundings: &Surroundings) -> Result<Ready, Failure> {
     let resolved = surroundings.resolve(&asked.choice)?;
     let artefact = surroundings.artefact(&resolved)?;
-    Ok(setup::prepare(&resolved, artefact, setup::Asker::Nobody).await?.instance)
+    setup::prepare(&resolved, artefact, setup::Asker::Nobody, surroundings).await
 }
 
 fn lines(values: impl Iterator<Item = Value>) -> String {

@@ -25,12 +25,12 @@ pub(crate) async fn run(choice: Choice, surroundings: &Surroundings) -> Result<(
     let mut signals =
         Signals::listen().map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
     let (ask_person, questions) = permission::asking();
-    let ready = setup::prepare(&resolved, artefact, setup::Asker::Person(ask_person)).await?;
+    let ready = setup::prepare(&resolved, artefact, setup::Asker::Person(ask_person), surroundings).await?;
     tell(&format!("talking to {}; /help shows the commands", resolved.provider.value.name()));
     let mut chat =
         Chat { session: ready.instance.session(), request: ready.request.clone(), usage: Vec::new(), questions };
     let ended = chat.talk(lines, &mut signals).await;
-    ready.instance.close().await;
+    ready.close().await;
     ended
 }
 

@@ -16,6 +16,7 @@ mod failure;
 mod inspect;
 mod json;
 mod line;
+mod mcp;
 mod output;
 mod permission;
 mod printer;

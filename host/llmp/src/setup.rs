@@ -2,8 +2,9 @@
 
 use crate::config::{Endpoint, EndpointKind, From as Given, HeaderValue, Permissions, Provider, Resolved, WireApi};
 use crate::failure::Failure;
+use crate::mcp::Servers;
 use crate::permission::AskPerson;
-use crate::{artefact_request, progress};
+use crate::{Surroundings, artefact_request, progress};
 use llm_provider_host::artefact::Request;
 use llm_provider_host::{
     AllowKinds, Attach, CopilotCli, CopilotOneShot, DenyAll, Destination, Host, HostConfig, Instance, PermissionPolicy,
@@ -59,8 +60,17 @@ impl Mode {
 pub(crate) struct Ready {
     pub(crate) instance: Instance,
     pub(crate) request: TurnRequest,
+    servers: Servers,
     /// The built-in demo model, while it is needed.
     _demo: Option<ModelServer>,
+}
+
+impl Ready {
+    /// Ends everything politely.
+    pub(crate) async fn close(self) {
+        self.instance.close().await;
+        self.servers.close().await;
+    }
 }
 
 /// Who decides when the policy is to ask.
@@ -72,7 +82,12 @@ pub(crate) enum Asker {
 }
 
 /// Makes the host, loads the plugin and grants it what the configuration says. Starts no sidecar.
-pub(crate) async fn prepare(resolved: &Resolved, artefact: Request, asker: Asker) -> Result<Ready, Failure> {
+pub(crate) async fn prepare(
+    resolved: &Resolved,
+    artefact: Request,
+    asker: Asker,
+    surroundings: &Surroundings,
+) -> Result<Ready, Failure> {
     let host = host(resolved)?;
     let plugin = load(&host, resolved.plugin.as_deref()).await?;
     let mode = if resolved.legacy { Mode::OneShot } else { Mode::Server };
@@ -80,25 +95,38 @@ pub(crate) async fn prepare(resolved: &Resolved, artefact: Request, asker: Asker
     if own_cli && plugin.inspection().description.sidecars.contains(&mode.sidecar()) {
         fetch(&artefact).await?;
     }
+    let servers = Servers::start(resolved, surroundings).await?;
     let demo = match &resolved.provider.value {
         Provider::Demo => Some(start_demo().await?),
         Provider::Github { .. } | Provider::Endpoint(_) => None,
     };
     let (auth, mut secrets) = auth(&resolved.provider.value, demo.as_ref(), mode);
     let token = resolved.attach.as_ref().and_then(|attach| attach.token.clone());
-    secrets.extend(
-        token.map(|value| ("connection-token".to_owned(), SecretGrant { value, destinations: vec![mode.key()] })),
-    );
+    let token = token.map(|value| SecretGrant { value, destinations: vec![mode.key()] });
+    secrets.extend(token.map(|grant| ("connection-token".to_owned(), grant)));
+    let sidecar = sidecar(resolved, artefact);
+    let policy = policy(resolved, secrets, asker);
+    let policy = match mode {
+        Mode::Server => policy.sidecar(sidecar),
+        Mode::OneShot => policy.sidecar(CopilotOneShot { cli: sidecar }),
+    };
+    let instance = host.tenant(policy).instance(&plugin, config(resolved, auth, mode))?;
+    let request = TurnRequest { tools: servers.tools.clone(), ..request(resolved) };
+    Ok(Ready { instance, request, servers, _demo: demo })
+}
+
+fn policy(resolved: &Resolved, secrets: Grants, asker: Asker) -> Policy {
     let mut policy = Policy::new(resolved.data_dir.value.join("tenants/default"));
     policy.seed = RandomState::new().build_hasher().finish();
     for capability in [llm_provider_host::Capability::Tools, llm_provider_host::Capability::Wasi] {
         policy = policy.allow(capability);
     }
-    for (name, grant) in secrets {
-        policy = policy.secret(name, grant);
-    }
     policy.provider_tools.extend(resolved.tools.own.iter().cloned());
     policy.permissions = permissions(&resolved.tools.permissions, asker);
+    secrets.into_iter().fold(policy, |policy, (name, grant)| policy.secret(name, grant))
+}
+
+fn sidecar(resolved: &Resolved, artefact: Request) -> CopilotCli {
     let mut sidecar = CopilotCli::new(artefact);
     sidecar.network = resolved.sidecar.network.clone();
     sidecar.variables = resolved.sidecar.variables.clone();
@@ -107,12 +135,7 @@ pub(crate) async fn prepare(resolved: &Resolved, artefact: Request, asker: Asker
         .attach
         .as_ref()
         .map(|attach| Attach { address: attach.address, working_directory: attach.working_dir.clone() });
-    let policy = match mode {
-        Mode::Server => policy.sidecar(sidecar),
-        Mode::OneShot => policy.sidecar(CopilotOneShot { cli: sidecar }),
-    };
-    let instance = host.tenant(policy).instance(&plugin, config(resolved, auth, mode))?;
-    Ok(Ready { instance, request: request(resolved), _demo: demo })
+    sidecar
 }
 
 fn permissions(asked: &Permissions, asker: Asker) -> Arc<dyn PermissionPolicy> {
@@ -165,6 +188,7 @@ fn request(resolved: &Resolved) -> TurnRequest {
     request.model = resolved.model.as_ref().map(|model| model.value.clone());
     request.system.clone_from(&resolved.system);
     request.deadline = resolved.deadline;
+    request.tool_deadline = resolved.tool_deadline;
     request.max_output_tokens = resolved.max_output_tokens;
     request.reasoning_effort = resolved.reasoning_effort.as_deref().map(effort);
     request.activity_timeout = resolved.activity_timeout;
