@@ -20,6 +20,6 @@ mod pressure;
 mod retry;
 mod retry_ends;
 mod tape;
-mod trickle;
 mod tools;
+mod trickle;
 mod wasip2;
