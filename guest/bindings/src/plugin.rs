@@ -27,12 +27,20 @@ pub trait Plugin: Sized {
 }
 
 /// The place of the one plugin of a component, between the exports and the state machine.
-pub struct Shell<P>(RefCell<Option<P>>);
+pub struct Shell<P: Plugin> {
+    plugin: RefCell<Option<P>>,
+    /// The list of effects, empty between calls. Kept because most calls have one effect, and a list of its own for each
+    /// was 4 % of a call.
+    effects: RefCell<Vec<P::Effect>>,
+}
+
+/// Effects a list keeps room for between calls; a burst's list is let go.
+const KEPT_EFFECTS: usize = 8;
 
 impl<P: Plugin> Shell<P> {
     /// A shell whose plugin is not configured yet.
     pub const fn new() -> Self {
-        Self(RefCell::new(None))
+        Self { plugin: RefCell::new(None), effects: RefCell::new(Vec::new()) }
     }
 
     /// Makes the plugin.
@@ -40,17 +48,19 @@ impl<P: Plugin> Shell<P> {
     /// # Errors
     /// When the plugin refuses its configuration.
     pub fn configure(&self, setup: Setup) -> Result<(), Error> {
-        *self.0.borrow_mut() = Some(P::configure(setup)?);
+        *self.plugin.borrow_mut() = Some(P::configure(setup)?);
         Ok(())
     }
 
     /// Hands inputs to the plugin and its effects to the host. Does nothing before `configure`.
     pub fn handle(&self, now: Instant, inputs: Vec<Input>) {
-        let mut effects = Vec::new();
-        if let Some(plugin) = self.0.borrow_mut().as_mut() {
+        let mut effects = self.effects.take();
+        if let Some(plugin) = self.plugin.borrow_mut().as_mut() {
             plugin.handle(now, inputs, &mut effects);
         }
-        effects.into_iter().for_each(Perform::perform);
+        effects.drain(..).for_each(Perform::perform);
+        effects.shrink_to(KEPT_EFFECTS);
+        self.effects.replace(effects);
     }
 }
 

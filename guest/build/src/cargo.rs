@@ -32,6 +32,16 @@ const OUTER_ONLY: [&str; 6] = [
     "CARGO_TARGET_DIR",
 ];
 
+/// How plugins are compiled, in the form of `CARGO_ENCODED_RUSTFLAGS`.
+///
+/// `simd128`: what looks for a byte takes sixteen at a time (8 % of a call). Every wasm of the last years has it, and its
+/// results are the same everywhere, unlike those of `relaxed-simd`.
+///
+/// The threshold (LLVM's own is 225): every call inside a plugin looks at the epoch and at the stack's end, so a function
+/// that is not called is worth more here than natively. Saves 6 % of a call for 20 % more code; three times as much
+/// would save 3 % more for 80 %, and loading a plugin would take longer than it may.
+const PLUGIN_FLAGS: &str = "-Ctarget-feature=+simd128\x1f-Cllvm-args=-inline-threshold=500";
+
 /// Builds the package and says where the binary is.
 pub(crate) fn build(workspace: &Path, package: &str, target: Target) -> Result<PathBuf, String> {
     require_target(target.triple())?;
@@ -42,6 +52,7 @@ pub(crate) fn build(workspace: &Path, package: &str, target: Target) -> Result<P
     for name in OUTER_ONLY {
         command.env_remove(name);
     }
+    command.env("CARGO_ENCODED_RUSTFLAGS", PLUGIN_FLAGS);
     let output = command.output().map_err(|error| format!("cannot run cargo: {error}"))?;
     if !output.status.success() {
         return Err(format!("cannot build {package}:\n{}", String::from_utf8_lossy(&output.stderr)));

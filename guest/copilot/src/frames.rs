@@ -20,6 +20,8 @@ const DATA: &[u8] = br#"","data":"#;
 const AGENT: &[u8] = br#""agentId""#;
 /// Notes about sessions as such, which concern nobody here.
 const LIFECYCLE: &[u8] = br#"{"jsonrpc":"2.0","method":"session.lifecycle","#;
+/// The longest string that is read without a parser.
+const LONGEST_PLAIN: usize = 256;
 /// The longest id of a request that is given back.
 const LONGEST_ID: usize = 256;
 
@@ -145,16 +147,47 @@ fn plain_delta(rest: &[u8]) -> Option<MessageDelta<'_>> {
     let mut values = serde_json::Deserializer::from_slice(data).into_iter();
     let delta = values.next()?.ok()?;
     let (_, tail) = data.split_at_checked(values.byte_offset())?;
-    let of_agent = tail.windows(AGENT.len()).any(|window| window == AGENT);
-    (!of_agent && tail.starts_with(b",")).then_some(delta)
+    (tail.starts_with(b",") && !of_agent(tail)).then_some(delta)
+}
+
+/// Whether [`AGENT`] stands somewhere in `tail`. Looks for its one capital, with the two bytes that end it: few bytes of
+/// an event are an `I`, and one byte is found many at a time.
+fn of_agent(tail: &[u8]) -> bool {
+    let ends_agent = |at: usize| tail.get(..at + 3).is_some_and(|head| head.ends_with(AGENT));
+    memchr::memchr_iter(b'I', tail).any(ends_agent)
 }
 
 /// A JSON string's inside up to its quote, if it has no escapes; the rest begins with the quote.
 fn plain(text: &[u8]) -> Option<(&str, &[u8])> {
-    let end = text.iter().take(256).position(|byte| matches!(byte, b'"' | b'\\'))?;
+    let end = memchr::memchr2(b'"', b'\\', text.get(..LONGEST_PLAIN).unwrap_or(text))?;
     let (inside, rest) = text.split_at_checked(end)?;
     if rest.first() != Some(&b'"') {
         return None;
     }
     Some((std::str::from_utf8(inside).ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_found_wherever_it_stands() {
+        for tail in [r#","agentId":"a"}"#, r#"},"id":"I","parentId":"II","agentId":1"#, r#""agentId""#] {
+            assert!(of_agent(tail.as_bytes()), "{tail}");
+        }
+        for tail in ["", "I", r#"},"parentId":"I"}"#, r#"},"agentI"#, r#"},"agentId"#, r#"},"agentIds":[]"#] {
+            assert!(!of_agent(tail.as_bytes()), "{tail}");
+        }
+    }
+
+    #[test]
+    fn a_plain_string_has_no_escape_and_a_bound() {
+        assert_eq!(plain(br#"name","x""#), Some(("name", br#"","x""#.as_slice())));
+        assert_eq!(plain(br#"na\"me""#), None);
+        assert_eq!(plain(b"no end"), None);
+        let long = |length: usize| [vec![b'a'; length], b"\"".to_vec()].concat();
+        assert!(plain(&long(LONGEST_PLAIN - 1)).is_some());
+        assert_eq!(plain(&long(LONGEST_PLAIN)), None);
+    }
 }
