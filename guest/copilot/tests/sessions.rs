@@ -170,6 +170,7 @@ fn s24_a_forgotten_session_is_replaced_once() {
     assert!(rig.asked.iter().all(|asked| asked.method != "session.create"));
 }
 
+/// B13: words of somebody else, such as an MCP server's, end no session.
 #[test]
 fn s24_expiry_is_told_by_the_clis_answer_and_by_nothing_else() {
     let lost = "Request session.send failed with message: Session not found for sessionId: x";

@@ -88,6 +88,7 @@ async fn a_wrong_token_is_one_typed_error_and_no_storm() {
     assert_eq!((rig.model.seen(), server.child.try_wait()), (0, None));
 }
 
+/// B18: there is no way to a server without a connection token.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_a_token_is_not_used() {
     let Some(_room) = room("a_server_without_a_token_is_not_used").await else { return };
