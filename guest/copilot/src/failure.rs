@@ -135,6 +135,8 @@ pub(crate) fn refused(what: &str, error: &RpcError) -> Failure {
         Fault::Unauthenticated
     } else if told::session_lost(&error.message) {
         Fault::SessionLost
+    } else if told::unreachable(&error.message) {
+        Fault::Transport
     } else {
         Fault::Provider
     };
@@ -204,9 +206,14 @@ pub(crate) mod told {
     /// The model's endpoint could not be reached or its answer not be read, where no `model.call_failure` came before:
     /// section 2, rows "garbage", "RST" and "connection refused".
     pub(crate) fn unreachable(message: &str) -> bool {
-        ["Could not connect to local model provider", "[ENOTFOUND]", "Connection reset by peer"]
-            .iter()
-            .any(|text| message.contains(text))
+        [
+            "Could not connect to local model provider",
+            "[ENOTFOUND]",
+            "Connection reset by peer",
+            "error sending request",
+        ]
+        .iter()
+        .any(|text| message.contains(text))
     }
 
     /// What the CLI writes in place of an answer that a filter took whole: section 2, row "content_filter".

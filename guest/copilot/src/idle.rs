@@ -5,6 +5,7 @@ use crate::plugin::Copilot;
 use crate::port::Purpose;
 use crate::wire::request::Nothing;
 use llm_provider_guest::effects::SidecarEffect;
+use llm_provider_guest::events::NoticeKind;
 use llm_provider_guest::log::Level;
 use llm_provider_guest::sidecar::StopMode;
 
@@ -52,8 +53,11 @@ impl Copilot {
                 server.cold = true;
                 server
             });
-            if let Some(run) = &mut session.run {
-                run.chill();
+            if let Some(run) = &mut session.run
+                && run.chill()
+            {
+                let message = "the session is taken up again; the Copilot CLI was just being ended".to_owned();
+                run.turn.notice(NoticeKind::Resumed, message, &mut self.port.out);
             }
         }
         let waited_for = self.sessions.values().any(|session| session.run.is_some()) || !self.queries.is_empty();

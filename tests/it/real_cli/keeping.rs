@@ -22,7 +22,7 @@ async fn s24_a_session_that_is_gone_is_carried_over() {
     fs::remove_dir_all(rig.home.path().join("copilot-cli/state/session-state")).expect("its sessions");
     let seen = rig.send(&session, "second-2").await;
     seen.answered();
-    assert!(matches!(seen.decisions()[..], [NoticeKind::Resumed, NoticeKind::ReSeeded]), "{:?}", seen.decisions());
+    assert!(matches!(seen.notices()[..], [NoticeKind::Resumed, NoticeKind::ReSeeded]), "{:?}", seen.notices());
     let dialogue = rig.last_request().dialogue();
     assert_eq!(dialogue.len(), 1);
     assert!(dialogue[0].1.contains("first-1") && dialogue[0].1.ends_with("second-2"), "{dialogue:?}");

@@ -115,7 +115,7 @@ impl Seen {
     /// Whether there was a notice of this kind.
     #[must_use]
     pub fn noticed(&self, wanted: &NoticeKind) -> bool {
-        self.notices().iter().any(|kind| format!("{kind:?}") == format!("{wanted:?}"))
+        self.all_notices().any(|kind| format!("{kind:?}") == format!("{wanted:?}"))
     }
 
     /// The finished blocks of the last attempt, in order.

@@ -173,14 +173,19 @@ impl Run {
     }
 
     /// The sidecar was ended while the turn waited for it: what was in memory is on disk only.
-    pub(crate) fn chill(&mut self) {
+    /// True when that changes what its owner was told.
+    pub(crate) fn chill(&mut self) -> bool {
         match &mut self.way {
             Plan::Append(prompt) => {
                 self.way = Plan::Resume { prompt: std::mem::take(prompt), unload: false };
+                true
             }
-            Plan::Resume { unload, .. } => *unload = false,
-            Plan::Answer(answers) => answers.wake = true,
-            Plan::Create { .. } => {}
+            Plan::Resume { unload, .. } => {
+                *unload = false;
+                false
+            }
+            Plan::Answer(answers) => !std::mem::replace(&mut answers.wake, true),
+            Plan::Create { .. } => false,
         }
     }
 

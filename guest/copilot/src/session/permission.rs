@@ -22,7 +22,7 @@ pub(super) fn requested(run: &mut Run, data: &str, permission: &Permission<'_>, 
     let wanted = &permission.permission_request;
     let tool = wanted.tool_name.as_ref().map(|name| &*name.0);
     if wanted.kind == "custom-tool" && tool.is_some_and(|name| run.options.offers(name)) {
-        return answer(run, &permission.request_id, allow(), port);
+        return answer(run, &permission.request_id, allow(port), port);
     }
     let id = permission.request_id.to_string();
     let summary = [&wanted.full_command_text, &wanted.file_name, &wanted.path, &wanted.url, &wanted.intention];
@@ -43,11 +43,11 @@ pub(super) fn requested(run: &mut Run, data: &str, permission: &Permission<'_>, 
 pub(crate) fn decided(run: &mut Run, id: &str, decision: PermissionDecision, port: &mut Port) {
     let Some(what) = run.permissions.remove(id) else { return };
     let result = match decision {
-        PermissionDecision::Allow => allow(),
+        PermissionDecision::Allow => allow(port),
         PermissionDecision::Deny(feedback) => {
             let message = format!("the model wanted to use `{}`, which is not allowed", what.escape_debug());
             run.turn.notice(NoticeKind::PermissionDenied, message, &mut port.out);
-            deny(feedback, port.peer.as_ref().is_some_and(|peer| peer.has_connect))
+            deny(feedback, port)
         }
     };
     answer(run, id, result, port);
@@ -70,14 +70,20 @@ fn kind(kind: &str) -> PermissionKind {
     }
 }
 
-/// `approved` is understood by every version (PROTOCOL 8), and for this once only.
-fn allow() -> PermissionResult {
-    PermissionResult { kind: "approved", feedback: None }
+/// Versions without `connect` have older names for decisions (PROTOCOL 8); 1.0.102 takes the older ones for tools of ours
+/// only.
+fn knows_new_names(port: &Port) -> bool {
+    port.peer.as_ref().is_some_and(|peer| peer.has_connect)
 }
 
-/// Versions without `connect` have an older name for it.
-fn deny(feedback: String, has_connect: bool) -> PermissionResult {
-    let kind = if has_connect { "reject" } else { "denied-interactively-by-user" };
+/// For this once only.
+fn allow(port: &Port) -> PermissionResult {
+    let kind = if knows_new_names(port) { "approve-once" } else { "approved" };
+    PermissionResult { kind, feedback: None }
+}
+
+fn deny(feedback: String, port: &Port) -> PermissionResult {
+    let kind = if knows_new_names(port) { "reject" } else { "denied-interactively-by-user" };
     let feedback = if feedback.trim().is_empty() { FEEDBACK.to_owned() } else { feedback };
     PermissionResult { kind, feedback: Some(feedback) }
 }

@@ -60,6 +60,8 @@ struct Capabilities {
 #[serde(rename_all = "camelCase")]
 struct Supports {
     vision: Option<bool>,
+    /// The schema says `toolCalls`; the CLI hands on what the service says.
+    #[serde(alias = "tool_calls")]
     tool_calls: Option<bool>,
 }
 
