@@ -126,8 +126,8 @@ mod tests {
         };
         let text = models_table(&[model("a", &[]), model("long\u{1b}[2J", &["low", "high"])]);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "model           window  images  tools  effort");
-        assert_eq!(lines[1], "a               128000  yes     ?      -");
+        assert_eq!(lines[0], "model          window  images  tools  effort");
+        assert_eq!(lines[1], "a              128000  yes     ?      -");
         assert_eq!(lines[2], "long\\u{1b}[2J  128000  yes     ?      low,high");
         assert_eq!(model_json(&model("a", &[]))["context-window"], 128_000);
     }

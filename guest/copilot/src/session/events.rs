@@ -190,7 +190,7 @@ impl Run {
         (self.spoke_last, self.whole_until) = (calls.is_empty(), None);
         let ids = || calls.iter().map(|call| &*call.tool_call_id);
         match self.options.owner {
-            ToolOwner::Return => self.suspension.expect(ids()),
+            ToolOwner::Return => self.suspension.spoken(ids()),
             ToolOwner::Callback => self.tools.spoken(ids()),
         }
         self.stream.message(message, content, &mut self.turn, &mut port.out);

@@ -16,7 +16,7 @@ pub(crate) struct Suspension {
 
 impl Suspension {
     /// The model has spoken: these are its calls.
-    pub(crate) fn expect<'a>(&mut self, calls: impl Iterator<Item = &'a str>) {
+    pub(crate) fn spoken<'a>(&mut self, calls: impl Iterator<Item = &'a str>) {
         self.calls = calls.map(str::to_owned).collect();
         self.requested.clear();
         self.settled.clear();
@@ -61,7 +61,7 @@ mod tests {
     fn it_is_complete_when_every_call_is_accounted_for() {
         let mut suspension = Suspension::default();
         assert!(!suspension.is_complete());
-        suspension.expect(["a", "b"].into_iter());
+        suspension.spoken(["a", "b"].into_iter());
         suspension.requested("a", "ra");
         assert!(!suspension.is_complete());
         suspension.requested("b", "rb");
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_call_that_the_cli_answered_spoils_the_session() {
         let mut suspension = Suspension::default();
-        suspension.expect(["a", "b"].into_iter());
+        suspension.spoken(["a", "b"].into_iter());
         suspension.settled("b");
         assert!(!suspension.is_complete(), "nothing is waited for yet");
         suspension.requested("a", "ra");
@@ -84,10 +84,10 @@ mod tests {
     #[test]
     fn calls_that_all_settled_are_the_clis_own_affair() {
         let mut suspension = Suspension::default();
-        suspension.expect(["a"].into_iter());
+        suspension.spoken(["a"].into_iter());
         suspension.settled("a");
         assert!(!suspension.is_complete());
-        suspension.expect(std::iter::empty());
+        suspension.spoken(std::iter::empty());
         suspension.settled("elsewhere");
         suspension.requested("c", "rc");
         assert!(suspension.is_complete() && suspension.pending(None).is_some());

@@ -46,7 +46,8 @@ fn h11_a_mistyped_key_names_file_place_and_the_nearest_key() {
         (
             "[sidecar]\nzzz = 1",
             "llmp.toml: unknown key `zzz` in [sidecar] (line 2)",
-            "known here: path, version, url, integrity, offline, env",
+            "known here: path, version, url, integrity, offline, env, legacy, attach, attach-token-env, \
+             attach-token-file, attach-dir",
         ),
         (
             "\"a\\u001b[31m\\nb\" = 1",
