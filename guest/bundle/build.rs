@@ -5,7 +5,7 @@ use std::path::Path;
 
 fn main() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    rerun_if_changed(&workspace, &["wit", "guest/bindings", "guest/core", "guest/copilot", "Cargo.lock"]);
+    rerun_if_changed(&workspace, &["wit", "guest/bindings", "guest/core", "guest/copilot", "Cargo.toml", "Cargo.lock"]);
     let guest = Guest {
         package: "llm-provider-copilot",
         target: Target::Unknown,
