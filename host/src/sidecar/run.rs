@@ -248,7 +248,7 @@ async fn obey(
                     drop(input.shutdown().await);
                 }
             }
-            Order::Stop(StopMode::Graceful) => drop(child.stop(limits.sidecar_grace).await),
+            Order::Stop(StopMode::Graceful) => child.stop(limits.sidecar_grace).await,
             Order::Stop(StopMode::Kill) => child.kill(),
         }
     }

@@ -121,7 +121,8 @@ async fn an_attempt_names_the_model_and_no_event_is_empty() {
     let Some(rig) = Rig::real("an_attempt_names_the_model_and_no_event_is_empty", Script::echo()).await else { return };
     let seen = rig.ask("what is in an event?").await;
     seen.answered();
-    let Some(Event::AttemptStarted(attempt)) = seen.events.first() else { panic!("{:#?}", seen.events) };
+    let told = |event: &&Event| !matches!(event, Event::Notice(_));
+    let Some(Event::AttemptStarted(attempt)) = seen.events.iter().find(told) else { panic!("{:#?}", seen.events) };
     assert_eq!((attempt.number, attempt.model.as_deref()), (1, Some("stub-model")));
     let empty = |event: &&Event| matches!(event, Event::TextDelta(delta) if delta.text.is_empty());
     assert_eq!(seen.events.iter().filter(empty).count(), 0);
