@@ -179,7 +179,8 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_is_short_however_long_the_arguments_are() {
         let many: Vec<Value> = (0..20_000).map(|number| json!(number)).collect();
-        let schema = json!({ "properties": { "names": { "items": { "type": "string" } }, "one": { "type": "integer" } } });
+        let schema =
+            json!({ "properties": { "names": { "items": { "type": "string" } }, "one": { "type": "integer" } } });
         let most = Limits::default().tool_refusal_bytes + 4;
         for arguments in [json!({ "names": many }), json!({ "one": "x".repeat(1 << 20) })] {
             let reason = run(schema.clone(), &arguments.to_string()).await.expect_err("refused");
@@ -199,7 +200,7 @@ mod tests {
             (json!(7), "its schema is not valid: "),
         ];
         for (schema, says) in cases {
-            let error = toolbox(&[schema.clone()]).err().unwrap_or_else(|| panic!("{schema} is refused"));
+            let error = toolbox(std::slice::from_ref(&schema)).err().unwrap_or_else(|| panic!("{schema} is refused"));
             let HostError::UnusableTool { tool, reason } = error else { panic!("{error:?}") };
             assert_eq!(tool, "echo");
             assert!(reason.starts_with(says), "{schema}: {reason}");
@@ -216,7 +217,7 @@ mod tests {
             json!({ "properties": { "next": { "$ref": "#" } } }),
             json!({ "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "$ref": "#/$defs/a" } }, "$ref": "#/$defs/a" }),
         ] {
-            if let Ok(tools) = toolbox(&[schema.clone()]) {
+            if let Ok(tools) = toolbox(std::slice::from_ref(&schema)) {
                 let echo = tools.get("echo").expect("offered");
                 println!("{schema}: {:?}", echo.run(r#"{"next": {"next": {}}}"#).await);
             }

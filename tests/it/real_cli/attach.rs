@@ -5,7 +5,7 @@ use llm_provider_host::{Attach, CopilotCli, Destination, Policy, Secret, SecretG
 use llmp_model_server::{Gate, Reply, Script};
 use llmp_tests::cli_server::{CliServer, Listener, Manner};
 use llmp_tests::real_cli;
-use llmp_tests::rig::{CANARY_KEY, PATIENCE, Rig, Seen, Wire, processes, read, room};
+use llmp_tests::rig::{CANARY_KEY, PATIENCE, Rig, Seen, Wire, once, processes, read, room};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ fn at(address: SocketAddr) -> Attach {
 
 /// Asks and reads until the first text.
 async fn half(session: &Session, prompt: &str) -> (Turn, Seen) {
-    let mut turn = session.send(prompt, TurnRequest::new(Vec::new())).await.expect("started");
+    let mut turn = session.send(prompt, once(Vec::new())).await.expect("started");
     let mut seen = Seen::default();
     while seen.text.is_empty() {
         seen.note(turn.next().await.expect("an item").expect("an event"));

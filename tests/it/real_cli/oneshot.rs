@@ -8,7 +8,7 @@ use llm_provider_host::{
 };
 use llmp_model_server::{Finish, Gate, Reply, Script, Usage};
 use llmp_tests::real_cli;
-use llmp_tests::rig::{CANARY_KEY, PATIENCE, Rig, Seen, Wire, conversation, plugin, processes, read, room};
+use llmp_tests::rig::{CANARY_KEY, PATIENCE, Rig, Seen, Wire, conversation, once, plugin, processes, read, room};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -265,7 +265,7 @@ async fn a_killed_process_is_one_failure() {
     let script = Script::new(Reply::text("fine")).then(Reply::deltas(["half ", "LATE"]).gate_after(1, &gate));
     let Some(rig) = rig("a_killed_process_is_one_failure", script).await else { return };
     let session = rig.instance.session();
-    let turn = session.send("q1", TurnRequest::new(Vec::new())).await.expect("started");
+    let turn = session.send("q1", once(Vec::new())).await.expect("started");
     gate.reached(1).await;
     processes::sidecar(rig.home.path()).signal("KILL");
     let seen = read(turn).await;
@@ -306,7 +306,7 @@ async fn a_github_token_that_is_none_is_an_authentication_error() {
     let plugin = plugin().await;
     let instance = plugin.host().tenant(policy).instance(&plugin, config.to_string()).expect("an instance");
     let session = instance.session();
-    let turn = session.send("hi", TurnRequest::new(Vec::new())).await.expect("started");
+    let turn = session.send("hi", once(Vec::new())).await.expect("started");
     let seen = read(turn).await;
     let told = seen.failure();
     assert_eq!((told.kind, &told.verdict), (ErrorKind::Authentication, &Verdict::Surface), "{told:?}");
