@@ -1,7 +1,7 @@
 //! A real CLI that runs already as a server on TCP, and whoever may stand at its address instead.
 
 use llm_provider_host::wit::errors::{ErrorKind, Verdict};
-use llm_provider_host::{Attach, CopilotCli, Destination, Policy, Secret, SecretGrant, Session, Turn, TurnRequest};
+use llm_provider_host::{Attach, CopilotCli, Destination, Policy, Secret, SecretGrant, Session, Turn};
 use llmp_model_server::{Gate, Reply, Script};
 use llmp_tests::cli_server::{CliServer, Listener, Manner};
 use llmp_tests::real_cli;
