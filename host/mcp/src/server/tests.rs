@@ -29,7 +29,7 @@ async fn serve(stream: DuplexStream, heard: mpsc::Sender<Value>, mut script: Scr
     while let Ok(Some(line)) = lines.next_line().await {
         let message: Value = serde_json::from_str(&line).expect("JSON");
         let method = message["method"].as_str().unwrap_or_default().to_owned();
-        heard.send(message.clone()).await.expect("the test listens");
+        drop(heard.send(message.clone()).await); // not every test listens
         let reply = match method.as_str() {
             "initialize" => Reply::Result(json!({
                 "protocolVersion": "2025-06-18",
@@ -247,6 +247,6 @@ async fn a_server_gets_nothing_from_us() {
 #[test]
 fn last_words_are_the_end() {
     assert_eq!(last(" \n", 10), "it wrote nothing to its standard error");
-    assert_eq!(last("first\nlast é", 6), "it wrote: st é");
+    assert_eq!(last("first\nlast é", 6), "it wrote: ast é");
     assert_eq!(last("é", 1), "it wrote nothing to its standard error");
 }
