@@ -1,6 +1,6 @@
 //! What stands in a record where nothing is said.
 
-use crate::bindings::exports::llm::provider::provider::TurnOptions;
+use crate::bindings::exports::llm::provider::provider::{Sampling, ToolChoice, TurnOptions};
 use crate::bindings::llm::provider::sidecar_types::{Exit, Started};
 use crate::bindings::llm::provider::types::{ToolOwner, Usage};
 
@@ -12,12 +12,28 @@ impl Default for TurnOptions {
             system: None,
             tools: Vec::new(),
             tool_owner: ToolOwner::Callback,
+            tool_choice: ToolChoice::Auto,
             provider_tools: Vec::new(),
             max_output_tokens: None,
             reasoning_effort: None,
-            temperature: None,
+            sampling: Sampling::default(),
+            stop_sequences: Vec::new(),
             output_schema: None,
             activity_timeout: None,
+        }
+    }
+}
+
+impl Default for Sampling {
+    /// As the provider does it.
+    fn default() -> Self {
+        Self {
+            temperature: None,
+            top_p: None,
+            top_k: None,
+            frequency_penalty: None,
+            presence_penalty: None,
+            seed: None,
         }
     }
 }

@@ -60,7 +60,7 @@ mod tenant;
 mod tool;
 mod turn;
 
-pub use bindings::exports::llm::provider::provider::{Input, ReasoningEffort};
+pub use bindings::exports::llm::provider::provider::{Input, ReasoningEffort, Sampling, ToolChoice};
 pub use bindings::llm::provider::errors::Error as ProviderError;
 pub use bindings::llm::provider::events::Event;
 pub use bindings::llm::provider::types::{Block, FinishReason, Message, Role, ToolOwner, Usage};

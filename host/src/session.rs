@@ -1,6 +1,6 @@
 //! A conversation with a plugin.
 
-use crate::bindings::exports::llm::provider::provider::ReasoningEffort;
+use crate::bindings::exports::llm::provider::provider::{ReasoningEffort, Sampling, ToolChoice};
 use crate::bindings::llm::provider::types::{Block, ImageSource, Message, Role, SessionId, TextBlock, ToolOwner};
 use crate::error::{HostError, TurnError};
 use crate::instance::{Instance, Toolbox};
@@ -23,12 +23,16 @@ pub struct TurnRequest {
     pub tools: Vec<Arc<dyn Tool>>,
     /// Who runs them.
     pub tool_owner: ToolOwner,
+    /// Whether the model may call them.
+    pub tool_choice: ToolChoice,
     /// The most tokens of the answer.
     pub max_output_tokens: Option<u32>,
     /// How hard to think.
     pub reasoning_effort: Option<ReasoningEffort>,
-    /// How freely the model chooses its words.
-    pub temperature: Option<f64>,
+    /// How the model chooses its words.
+    pub sampling: Sampling,
+    /// Texts at which the model stops, none of them part of the answer.
+    pub stop_sequences: Vec<String>,
     /// A JSON schema that the answer's text must follow.
     pub output_schema: Option<String>,
     /// Fails the turn when its provider is silent for so long; the configuration's figure when absent.
@@ -53,9 +57,11 @@ impl TurnRequest {
             system: None,
             tools: Vec::new(),
             tool_owner: ToolOwner::Callback,
+            tool_choice: ToolChoice::Auto,
             max_output_tokens: None,
             reasoning_effort: None,
-            temperature: None,
+            sampling: Sampling::default(),
+            stop_sequences: Vec::new(),
             output_schema: None,
             activity_timeout: None,
             deadline: None,

@@ -1,14 +1,11 @@
 //! Failures: from what the CLI tells to facts, and the few places where only a text tells.
 
-use crate::wire::event;
-use llm_provider_core::classify::{self, Facts, Fault};
-use llm_provider_core::rpc::RpcError;
-use llm_provider_guest::errors::Error;
-use llm_provider_guest::sidecar_types::Exit;
-use llm_provider_guest::types::Milliseconds;
+pub(crate) use llm_provider_core::classify::{Failure, one_line};
 
-/// The longest message that is passed on, in characters.
-const LONGEST: usize = 2_000;
+use crate::wire::event;
+use llm_provider_core::classify::Fault;
+use llm_provider_core::rpc::RpcError;
+use llm_provider_guest::sidecar_types::Exit;
 
 /// The last failed try of a model call, as `model.call_failure` tells it.
 #[derive(Clone, Debug, Default)]
@@ -31,101 +28,47 @@ impl Attempt {
     }
 }
 
-/// A failure of a turn before it is an error: what is known of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    pub(crate) fault: Fault,
-    pub(crate) status: Option<u16>,
-    pub(crate) code: Option<String>,
-    pub(crate) class: Option<String>,
-    pub(crate) request_id: Option<String>,
-    pub(crate) retry_after: Option<Milliseconds>,
-    pub(crate) message: String,
-    pub(crate) hint: Option<String>,
+/// A failed try that no repetition can help.
+pub(crate) fn of_attempt(attempt: &Attempt) -> Failure {
+    let status = attempt.status.map_or_else(String::new, |status| format!(" (HTTP {status})"));
+    Failure {
+        fault: if attempt.transport { Fault::Transport } else { Fault::Provider },
+        status: attempt.status,
+        code: attempt.code.clone(),
+        class: None,
+        request_id: None,
+        retry_after: None,
+        should_retry: None,
+        message: format!("the model's endpoint refused the request{status}: {}", attempt.message),
+        hint: None,
+    }
 }
 
-impl Failure {
-    /// A failure of which only the kind is known.
-    pub(crate) fn of(fault: Fault, message: impl Into<String>) -> Self {
-        Self {
-            fault,
-            status: None,
-            code: None,
-            class: None,
-            request_id: None,
-            retry_after: None,
-            message: message.into(),
-            hint: None,
-        }
-    }
-
-    /// With what to do about it.
-    pub(crate) fn with_hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint;
-        self
-    }
-
-    /// A failed try that no repetition can help.
-    pub(crate) fn of_attempt(attempt: &Attempt) -> Self {
-        let status = attempt.status.map_or_else(String::new, |status| format!(" (HTTP {status})"));
-        Self {
-            fault: if attempt.transport { Fault::Transport } else { Fault::Provider },
-            status: attempt.status,
-            code: attempt.code.clone(),
-            class: None,
-            request_id: None,
-            retry_after: None,
-            message: format!("the model's endpoint refused the request{status}: {}", attempt.message),
-            hint: None,
-        }
-    }
-
-    /// What the CLI says a turn failed of, with the last failed try and whether the model's last message was empty.
-    pub(crate) fn reported(error: &event::Failure<'_>, attempt: Attempt, empty_message: bool) -> Self {
-        let fault = if told::unauthenticated(&error.message) {
-            Fault::Unauthenticated
-        } else if told::prompt_too_long(&error.message) {
-            Fault::PromptTooLong
-        } else if told::session_lost(&error.message) {
-            Fault::SessionLost
-        } else if error.status_code.is_none() && (attempt.transport || told::unreachable(&error.message)) {
-            Fault::Transport
-        } else if empty_message {
-            Fault::EmptyAnswer
-        } else {
-            Fault::Provider
-        };
-        Self {
-            fault,
-            status: error.status_code.or(attempt.status),
-            code: error.error_code.as_ref().map(|code| code.0.to_string()).or(attempt.code),
-            class: Some(error.error_type.to_string()),
-            request_id: error.provider_call_id.as_ref().map(|id| id.0.to_string()),
-            retry_after: None,
-            message: error.message.to_string(),
-            hint: None,
-        }
-    }
-
-    /// What the failure means.
-    pub(crate) fn meaning(&self) -> classify::Meaning {
-        classify::classify(&self.facts())
-    }
-
-    /// The error for the owner of the turn.
-    pub(crate) fn error(&self) -> Error {
-        let error = classify::error(&self.facts(), one_line(&self.message));
-        Error { provider_request_id: self.request_id.clone(), hint: self.hint.clone(), ..error }
-    }
-
-    fn facts(&self) -> Facts<'_> {
-        Facts {
-            fault: self.fault,
-            status: self.status,
-            code: self.code.as_deref(),
-            class: self.class.as_deref(),
-            retry_after: self.retry_after,
-        }
+/// What the CLI says a turn failed of, with the last failed try and whether the model's last message was empty.
+pub(crate) fn reported(error: &event::Failure<'_>, attempt: Attempt, empty_message: bool) -> Failure {
+    let fault = if told::unauthenticated(&error.message) {
+        Fault::Unauthenticated
+    } else if told::prompt_too_long(&error.message) {
+        Fault::PromptTooLong
+    } else if told::session_lost(&error.message) {
+        Fault::SessionLost
+    } else if error.status_code.is_none() && (attempt.transport || told::unreachable(&error.message)) {
+        Fault::Transport
+    } else if empty_message {
+        Fault::EmptyAnswer
+    } else {
+        Fault::Provider
+    };
+    Failure {
+        fault,
+        status: error.status_code.or(attempt.status),
+        code: error.error_code.as_ref().map(|code| code.0.to_string()).or(attempt.code),
+        class: Some(error.error_type.to_string()),
+        request_id: error.provider_call_id.as_ref().map(|id| id.0.to_string()),
+        retry_after: None,
+        should_retry: None,
+        message: error.message.to_string(),
+        hint: None,
     }
 }
 
@@ -158,22 +101,6 @@ pub(crate) fn exit(exit: &Exit) -> String {
         message.push_str(&format!("; its last words: {tail}"));
     }
     message
-}
-
-/// One line of bounded length: line breaks become blanks.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len().min(LONGEST));
-    for word in text.split_whitespace() {
-        if line.len() + word.len() >= LONGEST {
-            line.push_str(" ...");
-            break;
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    line
 }
 
 /// Where the CLI gives no code and only its text tells (PROTOCOL sections 2, 3 and 5). Nothing else looks into texts.

@@ -4,7 +4,8 @@ use crate::config::{Auth, Config};
 use crate::failure::Failure;
 use llm_provider_core::classify::Fault;
 use llm_provider_core::digest::{Digest, Fields, fingerprint};
-use llm_provider_guest::provider::{ReasoningEffort, TurnOptions};
+use llm_provider_core::offer::{self, OfferedTool};
+use llm_provider_guest::provider::{Sampling, ToolChoice, TurnOptions};
 use llm_provider_guest::types::{Milliseconds, Tool, ToolOwner};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
@@ -28,14 +29,6 @@ pub(crate) struct Options {
     pub(crate) print: Digest,
 }
 
-/// A tool with its schema ready to be written.
-#[derive(Clone, Debug)]
-pub(crate) struct OfferedTool {
-    pub(crate) name: String,
-    pub(crate) description: String,
-    pub(crate) parameters: Box<RawValue>,
-}
-
 impl Options {
     /// Takes the options of a turn.
     pub(crate) fn check(options: TurnOptions, config: &Config) -> Result<Self, Failure> {
@@ -43,29 +36,36 @@ impl Options {
         if model.is_none() && matches!(config.auth, Auth::Byok(_)) {
             return Err(invalid("no model is named: an endpoint of one's own has no default"));
         }
-        if options.temperature.is_some() {
-            return Err(unsupported("the Copilot CLI has no place for a temperature; leave it out"));
+        let cannot = [
+            (options.sampling != Sampling::default(), "sampling options such as a temperature"),
+            (!options.stop_sequences.is_empty(), "stop sequences"),
+            (matches!(options.tool_choice, ToolChoice::Required | ToolChoice::Named(_)), "a tool that must be called"),
+        ];
+        if let Some((_, what)) = cannot.into_iter().find(|(asked, _)| *asked) {
+            return Err(unsupported(&format!("the Copilot CLI has no place for {what}; leave it out")));
         }
+        // It cannot be told to leave tools alone; what it does not have it cannot call.
+        let tools = if options.tool_choice == ToolChoice::None { Vec::new() } else { options.tools };
         let max_output_tokens = max_output_tokens(options.max_output_tokens, config)?;
-        let effort = options.reasoning_effort.map(effort);
+        let effort = options.reasoning_effort.map(offer::effort);
         let system = options.system.unwrap_or_default();
-        let provider_tools = provider_tools(options.provider_tools, &options.tools)?;
+        let provider_tools = provider_tools(options.provider_tools, &tools)?;
         let print = Fields::new("options")
             .optional(model.as_deref().map(str::as_bytes))
             .field(system.as_bytes())
-            .field(fingerprint(&options.tools).hex(32).as_bytes())
+            .field(fingerprint(&tools).hex(32).as_bytes())
             .optional(effort.as_deref().map(str::as_bytes))
             .field(&max_output_tokens.unwrap_or(0).to_le_bytes());
         let print = provider_tools.iter().fold(print, |print, name| print.field(name.as_bytes())).digest();
         Ok(Self {
             model,
             system,
-            tools: tools(options.tools)?,
+            tools: offer::tools(tools).map_err(|error| invalid(&error.to_string()))?,
             owner: options.tool_owner,
             provider_tools,
             effort,
             max_output_tokens,
-            output_schema: options.output_schema.map(output_schema).transpose()?,
+            output_schema: options.output_schema.map(schema).transpose()?,
             activity_timeout: options.activity_timeout.filter(|ms| *ms > 0).unwrap_or(config.activity_timeout_ms),
             print,
         })
@@ -98,43 +98,8 @@ fn provider_tools(names: Vec<String>, offered: &[Tool]) -> Result<Vec<String>, F
     Ok(names.into_iter().collect())
 }
 
-fn output_schema(schema: String) -> Result<Box<RawValue>, Failure> {
-    let schema = RawValue::from_string(schema).ok().filter(|schema| schema.get().starts_with('{'));
-    schema.ok_or_else(|| invalid("output-schema is not a JSON object"))
-}
-
-fn effort(effort: ReasoningEffort) -> String {
-    match effort {
-        ReasoningEffort::Minimal => "minimal".to_owned(),
-        ReasoningEffort::Low => "low".to_owned(),
-        ReasoningEffort::Medium => "medium".to_owned(),
-        ReasoningEffort::High => "high".to_owned(),
-        ReasoningEffort::Other(name) => name,
-    }
-}
-
-fn tools(tools: Vec<Tool>) -> Result<Vec<OfferedTool>, Failure> {
-    let mut names = BTreeSet::new();
-    tools
-        .into_iter()
-        .map(|tool| {
-            let name = tool.name.escape_debug().to_string();
-            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-            if tool.name.is_empty() || !tool.name.bytes().all(allowed) {
-                return Err(invalid(&format!(
-                    "the tool name `{name}` may have ASCII letters, digits, `_` and `-` only"
-                )));
-            }
-            if !names.insert(tool.name.clone()) {
-                return Err(invalid(&format!("the tool `{name}` is offered twice")));
-            }
-            let parameters = RawValue::from_string(tool.parameters)
-                .ok()
-                .filter(|schema| schema.get().starts_with('{'))
-                .ok_or_else(|| invalid(&format!("the parameters of the tool `{name}` are not a JSON object")))?;
-            Ok(OfferedTool { name: tool.name, description: tool.description, parameters })
-        })
-        .collect()
+fn schema(schema: String) -> Result<Box<RawValue>, Failure> {
+    offer::output_schema(schema).map_err(|error| invalid(&error.to_string()))
 }
 
 fn invalid(message: &str) -> Failure {

@@ -2,18 +2,16 @@
 
 use crate::config::Config;
 use crate::effect::Effect;
+use llm_provider_core::alarm::Alarm;
 use llm_provider_core::frame::{self, Secrets};
 use llm_provider_core::rpc::{self, Calls, Refusal, Request};
-use llm_provider_guest::effects::{LogEffect, SidecarEffect, TimerEffect};
+use llm_provider_guest::effects::{LogEffect, SidecarEffect};
 use llm_provider_guest::log::Level;
 use llm_provider_guest::sidecar::SidecarId;
 use llm_provider_guest::timers::TimerId;
 use llm_provider_guest::types::{Instant, Milliseconds, QueryId, SessionId, TurnId};
 use serde::Serialize;
 use serde_json::value::RawValue;
-
-/// The one timer: it stands at the earliest deadline.
-const ALARM: TimerId = 1;
 
 /// What a request to the CLI was for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +103,7 @@ pub(crate) struct Port {
     pub(crate) calls: Calls<Purpose>,
     pub(crate) peer: Option<Peer>,
     pub(crate) probing: bool,
-    armed: Option<Instant>,
+    alarm: Alarm,
 }
 
 impl Port {
@@ -119,7 +117,7 @@ impl Port {
             calls: Calls::default(),
             peer: None,
             probing: false,
-            armed: None,
+            alarm: Alarm::default(),
         }
     }
 
@@ -180,29 +178,19 @@ impl Port {
         }
     }
 
-    /// Makes sure that the plugin is woken at `at` or before. Deadlines that move back leave the timer alone: it fires
-    /// once for nothing, which is cheaper than a timer effect for every event.
+    /// Makes sure that the plugin is woken at `at` or before.
     pub(crate) fn arm(&mut self, at: Instant) {
-        if self.armed.is_none_or(|armed| at < armed) {
-            self.armed = Some(at);
-            self.out.push(TimerEffect::Set(ALARM, at.saturating_sub(self.now).max(1)).into());
-        }
+        self.alarm.arm(at, self.now, &mut self.out);
     }
 
     /// The timer has fired. False when it is none of ours.
     pub(crate) fn fired(&mut self, timer: TimerId) -> bool {
-        let ours = timer == ALARM;
-        if ours {
-            self.armed = None;
-        }
-        ours
+        self.alarm.fired(timer)
     }
 
     /// Stops the timer, if one runs.
     pub(crate) fn disarm(&mut self) {
-        if self.armed.take().is_some() {
-            self.out.push(TimerEffect::Clear(ALARM).into());
-        }
+        self.alarm.disarm(&mut self.out);
     }
 
     /// The connection is gone: nothing is open any more.

@@ -9,7 +9,7 @@ use llm_provider_guest::Plugin;
 use llm_provider_guest::effects::{CatalogEffect, SidecarEffect};
 use llm_provider_guest::errors::{ErrorKind, Verdict};
 use llm_provider_guest::events::{Event, NoticeKind};
-use llm_provider_guest::provider::{Input, ReasoningEffort, SidecarFault, TurnOptions};
+use llm_provider_guest::provider::{Input, ReasoningEffort, Sampling, SidecarFault, TurnOptions};
 use llm_provider_guest::sidecar_types::Exit;
 use llm_provider_guest::types::{Block, FinishReason, ImageBlock, ImageSource, Message, Role, Tool, ToolResult, Usage};
 use proptest::prelude::*;
@@ -160,7 +160,10 @@ fn what_it_cannot_do_is_refused_before_anything_starts() {
         (vec![user("hi")], TurnOptions { tools: vec![tool], ..plain() }),
         (vec![user("hi")], TurnOptions { system: Some("S".into()), ..plain() }),
         (vec![user("hi")], TurnOptions { provider_tools: vec!["bash".into()], ..plain() }),
-        (vec![user("hi")], TurnOptions { temperature: Some(0.5), ..plain() }),
+        (
+            vec![user("hi")],
+            TurnOptions { sampling: Sampling { temperature: Some(0.5), ..Sampling::default() }, ..plain() },
+        ),
         (vec![user("hi")], TurnOptions { output_schema: Some("{}".into()), ..plain() }),
         (vec![user("hi")], TurnOptions { reasoning_effort: Some(ReasoningEffort::Other("x".into())), ..plain() }),
         (vec![user("hi"), image], plain()),

@@ -6,17 +6,25 @@
 //! - [`frame`]: messages framed by a `Content-Length` header, bounded and incremental.
 //! - [`lines`]: messages of one line each, bounded and incremental.
 //! - [`rpc`]: JSON-RPC 2.0: open calls with purpose and deadline, incoming messages, bodies that carry secrets.
+//! - [`sse`]: server-sent events, bounded and incremental.
 //! - [`digest`]: fingerprints of histories and tool sets.
 //! - [`turn`]: the event side of a turn, with exactly one terminal event.
 //! - [`classify`]: from the facts of a failure to what it means.
+//! - [`offer`]: the tools and the schema a turn offers, checked.
+//! - [`completion`]: the engine of providers that are asked over HTTP with the whole conversation each time.
+//! - [`alarm`]: one timer for all deadlines.
 //! - [`history`]: an earlier conversation rendered into a prompt.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod alarm;
 pub mod classify;
+pub mod completion;
 pub mod digest;
 pub mod frame;
 pub mod history;
 pub mod lines;
+pub mod offer;
 pub mod rpc;
+pub mod sse;
 pub mod turn;

@@ -108,10 +108,12 @@ impl Asked {
             system: request.system.clone(),
             tools: request.tools.iter().map(|tool| tool.definition()).collect(),
             tool_owner: request.tool_owner,
+            tool_choice: request.tool_choice.clone(),
             provider_tools: self.instance.0.tenant.0.policy.provider_tools.iter().cloned().collect(),
             max_output_tokens: request.max_output_tokens,
             reasoning_effort: request.reasoning_effort.clone(),
-            temperature: request.temperature,
+            sampling: request.sampling,
+            stop_sequences: request.stop_sequences.clone(),
             output_schema: request.output_schema.clone(),
             activity_timeout: request.activity_timeout.map(milliseconds),
         };

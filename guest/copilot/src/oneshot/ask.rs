@@ -7,7 +7,8 @@ use crate::prompt;
 use llm_provider_core::classify::Fault;
 use llm_provider_core::digest::Chain;
 use llm_provider_core::history;
-use llm_provider_guest::provider::{ReasoningEffort, TurnOptions};
+use llm_provider_core::offer;
+use llm_provider_guest::provider::{ReasoningEffort, Sampling, ToolChoice, TurnOptions};
 use llm_provider_guest::types::{Block, Message, Milliseconds, Role};
 
 /// What the CLI's flag `--reasoning-effort` takes.
@@ -48,7 +49,9 @@ fn refuse(options: &TurnOptions) -> Result<(), Failure> {
         (!options.tools.is_empty(), "offer tools"),
         (!options.provider_tools.is_empty(), "turn on its own tools one by one"),
         (options.system.as_ref().is_some_and(|system| !system.is_empty()), "take a system prompt"),
-        (options.temperature.is_some(), "set a temperature"),
+        (options.sampling != Sampling::default(), "be told how to choose its words"),
+        (!options.stop_sequences.is_empty(), "stop at a text"),
+        (options.tool_choice != ToolChoice::Auto, "be told which tool to call"),
         (options.output_schema.is_some(), "hold an answer to a schema"),
     ];
     match cannot.into_iter().find(|(asked, _)| *asked) {
@@ -58,13 +61,7 @@ fn refuse(options: &TurnOptions) -> Result<(), Failure> {
 }
 
 fn effort(effort: ReasoningEffort) -> Result<String, Failure> {
-    let name = match effort {
-        ReasoningEffort::Minimal => "minimal".to_owned(),
-        ReasoningEffort::Low => "low".to_owned(),
-        ReasoningEffort::Medium => "medium".to_owned(),
-        ReasoningEffort::High => "high".to_owned(),
-        ReasoningEffort::Other(name) => name,
-    };
+    let name = offer::effort(effort);
     if EFFORTS.contains(&name.as_str()) {
         Ok(name)
     } else {

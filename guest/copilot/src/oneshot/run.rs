@@ -3,7 +3,7 @@
 use super::ask::Ask;
 use super::session::Server;
 use crate::config::Auth;
-use crate::failure::{Attempt, Failure, told};
+use crate::failure::{self, Attempt, Failure, told};
 use crate::port::Port;
 use crate::session::{Stream, is_ignored};
 use crate::wire::event::{self, Text};
@@ -156,7 +156,7 @@ impl Run {
             "model.call_failure" => return self.call_failed(data, port),
             "session.error" => self.read(data, |run, error: event::Failure<'_>| {
                 let attempt = run.attempt.take().unwrap_or_default();
-                run.failure = Some(Failure::reported(&error, attempt, run.empty_message));
+                run.failure = Some(failure::reported(&error, attempt, run.empty_message));
                 run.last_word(port);
             }),
             "session.compaction_start" | "session.compaction_complete" | "session.truncation" => {
@@ -231,7 +231,7 @@ impl Run {
             return Ok(());
         };
         let attempt = Attempt::of(failure);
-        let last = Failure::of_attempt(&attempt);
+        let last = failure::of_attempt(&attempt);
         let repeated = matches!(attempt.status, Some(401 | 429)) && matches!(port.config.auth, Auth::Byok(_));
         self.attempt = Some(attempt);
         if repeated && last.meaning().is_final() { Err(last) } else { Ok(()) }

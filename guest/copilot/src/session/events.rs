@@ -2,7 +2,7 @@
 
 use super::{AFTER_ANSWER, AFTER_FAILURE, Run, Stage, permission};
 use crate::config::Auth;
-use crate::failure::{Attempt, Failure, told};
+use crate::failure::{self, Attempt, Failure, told};
 use crate::port::Port;
 use crate::wire::event::{self, Event};
 use llm_provider_core::classify::Fault;
@@ -273,7 +273,7 @@ impl Run {
             return Outcome::Goes;
         };
         let attempt = Attempt::of(failure);
-        let last = Failure::of_attempt(&attempt);
+        let last = failure::of_attempt(&attempt);
         let repeated = matches!(attempt.status, Some(401 | 429)) && matches!(port.config.auth, Auth::Byok(_));
         self.attempt = Some(attempt);
         if repeated && last.meaning().is_final() {
@@ -287,7 +287,7 @@ impl Run {
             return;
         }
         let attempt = self.attempt.clone().unwrap_or_default();
-        let failure = Failure::reported(error, attempt, self.empty_message);
+        let failure = failure::reported(error, attempt, self.empty_message);
         let at = port.now.saturating_add(AFTER_FAILURE);
         port.arm(at);
         self.failure = Some((failure, at));

@@ -4,9 +4,12 @@
 //! that text in one named place of its own and passes a [`Fault`].
 
 mod code;
+mod failure;
 mod status;
 #[cfg(test)]
 mod tests;
+
+pub use failure::{Failure, one_line};
 
 use llm_provider_guest::errors::{Error, ErrorKind, ErrorScope, Verdict};
 use llm_provider_guest::types::Milliseconds;
@@ -44,6 +47,12 @@ pub enum Fault {
     Invalid,
     /// The request is outside what this plugin can do.
     Unsupported,
+    /// The host's policy does not grant what is needed.
+    Denied,
+    /// The peer's certificate is not accepted: it will not be the next time either.
+    Certificate,
+    /// What came back is larger than what may be taken.
+    TooLarge,
 }
 
 /// What is known about a failure.
@@ -59,13 +68,15 @@ pub struct Facts<'a> {
     pub class: Option<&'a str>,
     /// When the provider says to come back.
     pub retry_after: Option<Milliseconds>,
+    /// Whether the provider says that trying again makes sense: its own judgement goes before ours.
+    pub should_retry: Option<bool>,
 }
 
 impl Facts<'_> {
     /// Facts of a failure of which only the kind is known.
     #[must_use]
     pub fn of(fault: Fault) -> Self {
-        Self { fault, status: None, code: None, class: None, retry_after: None }
+        Self { fault, status: None, code: None, class: None, retry_after: None, should_retry: None }
     }
 }
 
@@ -101,12 +112,26 @@ pub fn classify(facts: &Facts<'_>) -> Meaning {
     if let Some(meaning) = local(facts) {
         return meaning;
     }
-    facts
+    let meaning = facts
         .code
         .and_then(code::meaning)
         .or_else(|| facts.status.and_then(|status| status::meaning(status, facts.retry_after)))
         .or_else(|| facts.class.and_then(|class| code::class(class, facts.retry_after)))
-        .unwrap_or_else(|| remaining(facts.fault))
+        .unwrap_or_else(|| remaining(facts.fault));
+    told(meaning, facts)
+}
+
+/// The provider's own word on whether to try again. An exhausted quota or a conversation that is too long stays what it
+/// is: those who follow such a word blindly pay for it (PARITY, THREATS section 3).
+fn told(meaning: Meaning, facts: &Facts<'_>) -> Meaning {
+    let verdict = match (facts.should_retry, meaning.verdict) {
+        (Some(false), Verdict::RetryNow | Verdict::RetryAfter(_) | Verdict::RetryInFreshSession) => Verdict::Surface,
+        (Some(true), Verdict::Surface) if meaning.kind != ErrorKind::Quota => {
+            Verdict::RetryAfter(facts.retry_after.unwrap_or(status::SHORT))
+        }
+        (_, verdict) => verdict,
+    };
+    Meaning { verdict, ..meaning }
 }
 
 /// An error without the facts about reach, which the turn knows.
@@ -148,6 +173,9 @@ fn local(facts: &Facts<'_>) -> Option<Meaning> {
         Fault::Cancelled => Meaning::new(K::Cancelled, S::Request, V::Surface),
         Fault::Invalid => Meaning::new(K::InvalidRequest, S::Request, V::Surface),
         Fault::Unsupported => Meaning::new(K::Unsupported, S::Request, V::Surface),
+        Fault::Denied => Meaning::new(K::Permission, S::Global, V::Surface),
+        Fault::Certificate => Meaning::new(K::Transport, S::Global, V::Surface),
+        Fault::TooLarge => Meaning::new(K::Protocol, S::Request, V::Surface),
     })
 }
 

@@ -6,7 +6,8 @@ use ErrorScope as S;
 use Verdict as V;
 
 fn row(fault: Fault, class: Option<&str>, status: Option<u16>, code: Option<&str>) -> (ErrorKind, ErrorScope, Verdict) {
-    let Meaning { kind, scope, verdict } = classify(&Facts { fault, status, code, class, retry_after: None });
+    let Meaning { kind, scope, verdict } =
+        classify(&Facts { fault, status, code, class, retry_after: None, should_retry: None });
     (kind, scope, verdict)
 }
 
