@@ -26,9 +26,14 @@ pub fn workspace() -> PathBuf {
 /// True when the person asked for no tests with the real CLI; says so.
 #[must_use]
 pub fn skipped(test: &str) -> bool {
-    let skip = env::var_os(SKIP).is_some_and(|value| !value.is_empty());
+    skipped_by(SKIP, test)
+}
+
+/// True when the person set this variable to have no such tests; says so.
+pub(crate) fn skipped_by(variable: &str, test: &str) -> bool {
+    let skip = env::var_os(variable).is_some_and(|value| !value.is_empty());
     if skip {
-        println!("SKIPPED {test}: {SKIP} is set");
+        println!("SKIPPED {test}: {variable} is set");
     }
     skip
 }

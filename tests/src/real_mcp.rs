@@ -1,6 +1,6 @@
 //! A real MCP server that somebody else wrote, fetched by the ordinary client of its registry.
 
-use crate::real_cli::cache_dir;
+use crate::real_cli::{cache_dir, skipped_by};
 use llm_provider_host::process::Spec;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,11 +17,7 @@ const VERSION: &str = "2026.8.31";
 /// True when the person asked for no tests with the real MCP server; says so.
 #[must_use]
 pub fn skipped(test: &str) -> bool {
-    let skip = env::var_os(SKIP).is_some_and(|value| !value.is_empty());
-    if skip {
-        println!("SKIPPED {test}: {SKIP} is set");
-    }
-    skip
+    skipped_by(SKIP, test)
 }
 
 /// A program of this machine.

@@ -77,9 +77,9 @@ async fn a_turn_is_streamed_by_a_process_of_its_own() {
 async fn the_second_turn_goes_on_and_an_edited_history_begins_anew() {
     let name = "the_second_turn_goes_on_and_an_edited_history_begins_anew";
     let usage = |input, output| Usage { input, output, ..Usage::default() };
-    let script = Script::new(Reply::text("a3").usage(usage(7, 3)))
-        .then(Reply::text("a1").usage(usage(100, 10)))
-        .then(Reply::text("a2").usage(usage(150, 20)));
+    let script = Script::new(Reply::text("yes3").usage(usage(7, 3)))
+        .then(Reply::text("yes1").usage(usage(100, 10)))
+        .then(Reply::text("yes2").usage(usage(150, 20)));
     let Some(rig) = rig(name, script).await else { return };
     let session = rig.instance.session();
     let costs = |seen: &Seen| (seen.answered().usage.input_tokens, seen.answered().usage.output_tokens);
@@ -87,14 +87,14 @@ async fn the_second_turn_goes_on_and_an_edited_history_begins_anew() {
     assert_eq!((costs(&first), first.noticed(&NoticeKind::Opened)), ((100, 10), true), "{:?}", first.notices());
     let second = rig.send(&session, "q2").await;
     let said: Vec<String> = rig.last_request().dialogue().into_iter().map(|(_, text)| text).collect();
-    assert_eq!(said, ["q1", "a1", "q2"], "the model sees the conversation, once and in order");
+    assert_eq!(said, ["q1", "yes1", "q2"], "the model sees the conversation, once and in order");
     // The CLI reports the sums of the conversation; the turn costs what came to them.
     assert_eq!((costs(&second), second.noticed(&NoticeKind::Continued)), ((150, 20), true), "{:?}", second.notices());
-    let edited = rig.turn(&session, TurnRequest::new(conversation(&["Q1", "a1", "q3"]))).await;
+    let edited = rig.turn(&session, TurnRequest::new(conversation(&["Q1", "yes1", "q3"]))).await;
     assert_eq!((costs(&edited), edited.noticed(&NoticeKind::ReSeeded)), ((7, 3), true), "{:?}", edited.notices());
     let dialogue = rig.last_request().dialogue();
     assert_eq!(dialogue.len(), 1);
-    for text in ["Q1", "a1", "q3"] {
+    for text in ["Q1", "yes1", "q3"] {
         assert_eq!(dialogue[0].1.matches(text).count(), 1, "`{text}` once in {}", dialogue[0].1);
     }
     nothing_is_left(rig.home.path()).await;

@@ -14,7 +14,7 @@ async fn asked(session: &Session, prompt: &str) -> Turn {
 /// The model has the question and has said nothing: the CLI dies, the host asks again, and one answer comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cli_killed_before_any_output_is_asked_again() {
-    let script = Script::new(Reply::text("a2")).then(Reply::text("a1")).then(Reply::new().hang());
+    let script = Script::new(Reply::text("yes2")).then(Reply::text("yes1")).then(Reply::new().hang());
     let Some(rig) = Rig::real("a_cli_killed_before_any_output_is_asked_again", script).await else { return };
     let session = rig.instance.session();
     rig.send(&session, "q1").await.answered();
@@ -24,18 +24,18 @@ async fn a_cli_killed_before_any_output_is_asked_again() {
     victim.signal("KILL");
     let seen = read(turn).await;
     seen.answered();
-    assert_eq!((seen.text.as_str(), seen.block_text().as_str(), rig.model.seen()), ("a2", "a2", 3));
+    assert_eq!((seen.text.as_str(), seen.block_text().as_str(), rig.model.seen()), ("yes2", "yes2", 3));
     assert_eq!(seen.count("attempt-started"), seen.count("attempt-abandoned") + 1, "{:?}", seen.kinds());
     assert!(seen.noticed(&NoticeKind::Retry) && seen.noticed(&NoticeKind::Restarted), "{:?}", seen.notices());
     assert_ne!(processes::sidecar(rig.home.path()).pid, victim.pid);
     let prompt = format!("{:?}", rig.last_request().dialogue());
-    for text in ["q1", "a1", "q2"] {
+    for text in ["q1", "yes1", "q2"] {
         assert_eq!(prompt.matches(text).count(), 1, "`{text}` once in {prompt}");
     }
     // The session goes on from there.
     rig.send(&session, "q3").await.answered();
     let prompt = format!("{:?}", rig.last_request().dialogue());
-    for text in ["q1", "a1", "q2", "a2", "q3"] {
+    for text in ["q1", "yes1", "q2", "yes2", "q3"] {
         assert_eq!(prompt.matches(text).count(), 1, "`{text}` once in {prompt}");
     }
     let texts = session.history().len();

@@ -24,7 +24,7 @@ async fn begun(session: &Session, prompt: &str) -> (Turn, Seen) {
 async fn a_killed_cli_gives_one_terminal_error_at_once() {
     let gate = Gate::new();
     let script = Script::new(Reply::text("back"))
-        .then(Reply::text("a1"))
+        .then(Reply::text("yes1"))
         .then(Reply::deltas(["half ", "LATE"]).gate_after(1, &gate));
     let Some(rig) = Rig::real("a_killed_cli_gives_one_terminal_error_at_once", script).await else { return };
     let session = rig.instance.session();
@@ -49,7 +49,7 @@ async fn a_killed_cli_gives_one_terminal_error_at_once() {
     assert_eq!(again.text, "back");
     assert!(again.noticed(&NoticeKind::Restarted) && again.noticed(&NoticeKind::ReSeeded), "{:?}", again.notices());
     let prompt = &rig.last_request().dialogue()[0].1;
-    for text in ["q1", "a1", "q3"] {
+    for text in ["q1", "yes1", "q3"] {
         assert_eq!(prompt.matches(text).count(), 1, "`{text}` once in {prompt}");
     }
     assert!(!prompt.contains("q2") && !prompt.contains("half"), "what failed does not count: {prompt}");
