@@ -136,3 +136,44 @@ impl Perform for LogEffect {
         log::write(self.0, &self.1);
     }
 }
+
+/// Makes a plugin's effect type out of effects of the host's capabilities: an enum with [`Perform`] and a conversion from
+/// each. What it names is what the component imports.
+///
+/// ```
+/// use llm_provider_guest::effects::{EventEffect, TimerEffect};
+///
+/// llm_provider_guest::compose_effects! {
+///     /// What this plugin asks of the host.
+///     pub enum Effect {
+///         /// Events of turns.
+///         Event(EventEffect),
+///         /// Deadlines.
+///         Timer(TimerEffect),
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! compose_effects {
+    ($(#[$doc:meta])* $visible:vis enum $name:ident { $($(#[$part_doc:meta])* $part:ident($effect:ty)),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        $visible enum $name {
+            $($(#[$part_doc])* $part($effect)),+
+        }
+
+        impl $crate::Perform for $name {
+            fn perform(self) {
+                match self {
+                    $(Self::$part(effect) => $crate::Perform::perform(effect)),+
+                }
+            }
+        }
+
+        $(impl From<$effect> for $name {
+            fn from(effect: $effect) -> Self {
+                Self::$part(effect)
+            }
+        })+
+    };
+}

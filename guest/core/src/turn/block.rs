@@ -70,6 +70,11 @@ impl OpenBlock {
             self.signature = signature;
         }
         self.open = false;
+        self.whole()
+    }
+
+    /// The block with what it holds.
+    pub(super) fn whole(&self) -> Block {
         let text = self.text.clone();
         match &self.kind {
             Kind::Text => Block::Text(TextBlock { text }),

@@ -93,7 +93,7 @@ impl Turn {
     /// Begins a block, and an attempt if none runs.
     pub fn open<E: From<EventEffect>>(&mut self, kind: Kind, out: &mut Vec<E>) -> BlockIndex {
         self.attempt(out);
-        let index = BlockIndex::try_from(self.blocks.len()).unwrap_or(BlockIndex::MAX);
+        let index = self.next_index();
         self.emit(out, Event::BlockStarted(BlockStart { index, kind: kind.told() }));
         self.blocks.push(OpenBlock::new(kind));
         index
@@ -122,6 +122,26 @@ impl Turn {
     #[must_use]
     pub fn text(&self, index: BlockIndex) -> &str {
         usize::try_from(index).ok().and_then(|at| self.blocks.get(at)).map_or("", OpenBlock::text)
+    }
+
+    /// How many blocks the attempt has: the index of the next.
+    #[must_use]
+    pub fn next_index(&self) -> BlockIndex {
+        BlockIndex::try_from(self.blocks.len()).unwrap_or(BlockIndex::MAX)
+    }
+
+    /// The blocks from an index on, in order, with what they hold so far.
+    #[must_use]
+    pub fn blocks_from(&self, index: BlockIndex) -> Vec<Block> {
+        let skipped = usize::try_from(index).unwrap_or(usize::MAX);
+        self.blocks.iter().skip(skipped).map(OpenBlock::whole).collect()
+    }
+
+    /// Ends the blocks that are open.
+    pub fn close_all<E: From<EventEffect>>(&mut self, out: &mut Vec<E>) {
+        for index in 0..self.next_index() {
+            self.close(index, None, out);
+        }
     }
 
     /// Voids all blocks of the attempt; the next block begins another. Nothing happens when no attempt runs.
@@ -165,9 +185,7 @@ impl Turn {
         out: &mut Vec<E>,
     ) -> Vec<Block> {
         self.attempt(out);
-        for index in 0..self.blocks.len() {
-            self.close(BlockIndex::try_from(index).unwrap_or(BlockIndex::MAX), None, out);
-        }
+        self.close_all(out);
         let finished = Finished { reason, usage: self.usage, model: self.model.clone(), provider_request_id };
         self.emit(out, Event::Finished(finished));
         self.blocks.into_iter().map(|mut block| block.finish(None)).collect()

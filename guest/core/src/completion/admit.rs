@@ -1,0 +1,111 @@
+//! From a turn to the first model call: what can be refused without knowing the dialect is refused here.
+
+use super::dialect::{Ask, Settings};
+use crate::classify::{Failure, Fault};
+use crate::digest::Fields;
+use crate::offer;
+use llm_provider_guest::provider::{Sampling, ToolChoice, TurnOptions};
+use llm_provider_guest::types::{Block, Message, Role, TurnId};
+use std::collections::BTreeSet;
+
+/// The first model call of a turn.
+pub(super) fn ask(
+    history: Vec<Message>,
+    options: TurnOptions,
+    settings: &Settings,
+    key: String,
+) -> Result<Ask, Failure> {
+    let model = options.model.or_else(|| settings.model.clone()).filter(|model| !model.is_empty());
+    let model = model.ok_or_else(|| invalid("no model is named, and the configuration has no default"))?;
+    if !options.provider_tools.is_empty() {
+        return Err(Failure::of(Fault::Unsupported, "this provider has no tools of its own that could be turned on"));
+    }
+    if options.max_output_tokens == Some(0) {
+        return Err(invalid("max-output-tokens must be more than 0"));
+    }
+    if options.stop_sequences.iter().any(String::is_empty) {
+        return Err(invalid("a stop sequence is empty"));
+    }
+    finite(&options.sampling)?;
+    answerable(&history)?;
+    let tools = offer::tools(options.tools).map_err(|error| invalid(error.to_string()))?;
+    let schema = options.output_schema.map(offer::output_schema).transpose();
+    Ok(Ask {
+        model,
+        system: options.system.filter(|system| !system.is_empty()),
+        tool_choice: choice(options.tool_choice, &tools)?,
+        messages: history.into_iter().filter(|message| !message.blocks.is_empty()).collect(),
+        tools,
+        max_output_tokens: options.max_output_tokens,
+        effort: options.reasoning_effort.map(offer::effort),
+        sampling: options.sampling,
+        stop_sequences: options.stop_sequences,
+        output_schema: schema.map_err(|error| invalid(error.to_string()))?,
+        key,
+    })
+}
+
+/// A name for a model call that no other call of any instance has: the seed is the instance's own.
+pub(super) fn call_key(seed: u64, turn: TurnId, round: u32) -> String {
+    let fields = Fields::new("model-call").field(&seed.to_le_bytes()).field(&turn.to_le_bytes());
+    fields.field(&round.to_le_bytes()).digest().hex(16)
+}
+
+fn choice(choice: ToolChoice, tools: &[offer::OfferedTool]) -> Result<ToolChoice, Failure> {
+    match choice {
+        ToolChoice::Auto | ToolChoice::None if tools.is_empty() => Ok(ToolChoice::Auto),
+        ToolChoice::Required if tools.is_empty() => Err(invalid("a tool is required and none is offered")),
+        ToolChoice::Named(name) if !tools.iter().any(|tool| tool.name == name) => {
+            Err(invalid(format!("the tool `{}` is required and not offered", name.escape_debug())))
+        }
+        choice => Ok(choice),
+    }
+}
+
+/// A number that is none would become `null` in JSON and be ignored.
+fn finite(sampling: &Sampling) -> Result<(), Failure> {
+    let Sampling { temperature, top_p, frequency_penalty, presence_penalty, top_k: _, seed: _ } = sampling;
+    let numbers = [temperature, top_p, frequency_penalty, presence_penalty];
+    if numbers.into_iter().flatten().all(|number| number.is_finite()) {
+        return Ok(());
+    }
+    Err(invalid("a sampling option is not a finite number"))
+}
+
+/// A conversation ends with something to answer, and each call in it has its one result after it. Providers refuse
+/// anything else with errors that do not name the call.
+fn answerable(history: &[Message]) -> Result<(), Failure> {
+    let last = history.iter().rev().find(|message| !message.blocks.is_empty());
+    match last {
+        Some(message) if message.role == Role::User && message.blocks.iter().any(says_something) => {}
+        Some(_) => return Err(invalid("the history does not end with anything to answer")),
+        None => return Err(invalid("the history is empty: there is nothing to answer")),
+    }
+    let mut waiting = BTreeSet::new();
+    for block in history.iter().flat_map(|message| &message.blocks) {
+        match block {
+            Block::ToolCall(call) => {
+                waiting.insert(call.id.as_str());
+            }
+            Block::ToolResult(result) if !waiting.remove(result.call_id.as_str()) => {
+                let id = result.call_id.escape_debug();
+                return Err(invalid(format!(
+                    "the history has a result for the call `{id}`, which is not waiting for one"
+                )));
+            }
+            _ => {}
+        }
+    }
+    match waiting.first() {
+        Some(id) => Err(invalid(format!("the call `{}` in the history has no result", id.escape_debug()))),
+        None => Ok(()),
+    }
+}
+
+fn says_something(block: &Block) -> bool {
+    !matches!(block, Block::Text(text) if text.text.is_empty())
+}
+
+fn invalid(message: impl Into<String>) -> Failure {
+    Failure::of(Fault::Invalid, message)
+}

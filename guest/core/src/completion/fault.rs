@@ -1,0 +1,31 @@
+//! Failures of the way to the provider: what the host tells of a request that has no response, or half of one.
+
+use crate::classify::{Failure, Fault};
+use llm_provider_guest::http_types::{self, FailureKind};
+
+/// What a failed request means.
+pub(super) fn of(failure: &http_types::Failure) -> Failure {
+    let (fault, hint) = match failure.kind {
+        FailureKind::Denied => (Fault::Denied, Some("grant the endpoint's origin, and the key to it, in the policy")),
+        FailureKind::Invalid => (Fault::Invalid, None),
+        FailureKind::Dns => (Fault::Transport, Some("check the endpoint's address and the network")),
+        FailureKind::Connect => (Fault::Transport, Some("check that the endpoint is up and can be reached from here")),
+        FailureKind::Tls => (Fault::Certificate, Some("check the endpoint's certificate and the trusted authorities")),
+        FailureKind::Timeout => (Fault::Timeout, None),
+        FailureKind::Broken => (Fault::Transport, None),
+        FailureKind::TooLarge => (Fault::TooLarge, None),
+    };
+    let message = format!("the request to the model's endpoint failed: {}", failure.message);
+    Failure::of(fault, message).with_hint(hint.map(str::to_owned))
+}
+
+/// The answer stopped in the middle, or did not come at all.
+pub(super) fn silent(seconds: u64) -> Failure {
+    Failure::of(Fault::Timeout, format!("the model's endpoint was silent for {seconds} s"))
+}
+
+/// A response with a good status that is no answer.
+pub(super) fn web_page() -> Failure {
+    let message = "the endpoint answered with a web page instead of an answer";
+    Failure::of(Fault::Protocol, message).with_hint(Some("check the path of the endpoint's base-url".to_owned()))
+}
