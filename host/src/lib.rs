@@ -50,6 +50,7 @@ mod permission;
 mod plugin;
 mod private_dir;
 mod retry;
+mod route;
 mod sandbox;
 mod scrub;
 mod secret;
@@ -76,6 +77,7 @@ pub use permission::{
 };
 pub use plugin::Plugin;
 pub use retry::{BreakerPolicy, BudgetPolicy, RetryPolicy};
+pub use route::{Candidate, Route, RoutedTurn};
 pub use sandbox::Sandbox;
 pub use secret::{Destination, Secret, SecretGrant};
 pub use session::{Session, TurnRequest, user_message};

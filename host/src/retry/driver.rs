@@ -6,7 +6,7 @@ use super::health::{Admission, Health};
 use super::seam::Seam;
 use super::start::{Again, Asked, Begun, Deadline};
 use crate::bindings::llm::provider::errors::{Error as ProviderError, ErrorKind, ErrorScope, Verdict};
-use crate::bindings::llm::provider::events::Event;
+use crate::bindings::llm::provider::events::{Event, Notice, NoticeKind};
 use crate::bindings::llm::provider::types::Message;
 use crate::error::{HostError, TurnError, one_line};
 use crate::instance::TurnItem;
@@ -187,8 +187,8 @@ impl Driver {
         let Phase::Running(Begun { address, .. }) = std::mem::replace(&mut self.phase, Phase::Ended) else { return };
         let (number, of, seconds) = (self.made() + 1, self.asked.request.retry.attempts, after.as_secs_f64());
         let reason = one_line(&failure.message);
-        let notice = format!("attempt {number} of {of} in {seconds:.1} s, because the last one failed: {reason}");
-        self.due.extend(self.seam.again(&reason, notice).map(Ok));
+        let message = format!("attempt {number} of {of} in {seconds:.1} s, because the last one failed: {reason}");
+        self.due.extend(self.seam.again(&reason, Notice { kind: NoticeKind::Retry, message }).map(Ok));
         self.retries = self.retries.saturating_add(1);
         let request_sent = failure.request_sent;
         let again = Again {

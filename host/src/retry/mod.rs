@@ -34,4 +34,5 @@ pub(crate) use control::Control;
 pub(crate) use driver::Driver;
 pub(crate) use health::{Health, Registry};
 pub use policy::{BreakerPolicy, BudgetPolicy, RetryPolicy};
+pub(crate) use seam::Seam;
 pub(crate) use start::{Asked, KnownTo};

@@ -1,4 +1,4 @@
-//! Joins what the attempts of a turn tell into the one stream its reader sees.
+//! Joins what the attempts of a turn, or the turns of several models, tell into the one stream its reader sees.
 
 use crate::bindings::llm::provider::errors::Error as ProviderError;
 use crate::bindings::llm::provider::events::{Attempt, BlockKind, BlockStart, Event, Finished, Notice, NoticeKind};
@@ -7,7 +7,7 @@ use crate::bindings::llm::provider::types::{Block, Usage};
 /// Numbers attempts on, sums usage, and remembers what was shown. The plugin knows each retry as a turn of its own, which
 /// begins from nothing.
 #[derive(Debug, Default)]
-pub(super) struct Seam {
+pub(crate) struct Seam {
     /// Attempts of the turns the plugin has failed already.
     earlier: u32,
     /// Attempts of the plugin's present turn.
@@ -25,7 +25,7 @@ pub(super) struct Seam {
 
 impl Seam {
     /// The event as the reader sees it.
-    pub(super) fn pass(&mut self, event: Event) -> Event {
+    pub(crate) fn pass(&mut self, event: Event) -> Event {
         self.shown |= shows(&event);
         match event {
             Event::AttemptStarted(attempt) => {
@@ -65,14 +65,13 @@ impl Seam {
     }
 
     /// Ends the plugin's turn, of which another is made: what the reader is told.
-    pub(super) fn again(&mut self, reason: &str, notice: String) -> impl Iterator<Item = Event> + use<> {
+    pub(crate) fn again(&mut self, reason: &str, notice: Notice) -> impl Iterator<Item = Event> + use<> {
         let abandoned = self.open.then(|| Event::AttemptAbandoned(reason.to_owned()));
-        let notice = Event::Notice(Notice { kind: NoticeKind::Retry, message: notice });
         self.earlier = self.earlier.saturating_add(self.present);
         (self.present, self.open) = (0, false);
         self.spent = self.total();
         self.current = Usage::default();
-        abandoned.into_iter().chain([notice])
+        abandoned.into_iter().chain([Event::Notice(notice)])
     }
 
     /// The sums a reader has not been told, at the end of a turn that failed.
@@ -147,7 +146,7 @@ mod tests {
     }
 
     fn again(seam: &mut Seam) -> Vec<Event> {
-        seam.again("it broke", "again".into()).collect()
+        seam.again("it broke", Notice { kind: NoticeKind::Retry, message: "again".into() }).collect()
     }
 
     /// S29: each attempt begins from nothing, and the reader's counts go on.

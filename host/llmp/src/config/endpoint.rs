@@ -3,7 +3,7 @@
 use super::nearest::suggestion;
 use super::secrets::{ENDPOINT_KEY, SecretPlace, endpoint_secret};
 use super::tables::{EndpointTable, KINDS, WIRES};
-use super::{Endpoint, EndpointKind, Environment, From, HeaderValue, Report, infer, printable};
+use super::{Endpoint, EndpointKind, Environment, From, HeaderValue, Report, Through, infer, printable};
 use crate::failure::Failure;
 use llm_provider_host::egress::{Origin, Scheme};
 use std::collections::BTreeMap;
@@ -31,6 +31,8 @@ pub(super) fn from_environment(env: &Environment, report: &mut Report) -> Result
         wire_api: one_of(WIRE_API, &WIRES, env)?,
         api_version: env.given(API_VERSION)?,
         key,
+        // These variables are the CLI's own.
+        through: Some(From { value: Through::Copilot, from: "the provider `environment`".to_owned() }),
         ..EndpointTable::default()
     }))
 }
@@ -61,8 +63,11 @@ pub(super) fn assemble(
     check_kind(table, kind.value)?;
     let api_key = report.choose("key of the endpoint", [table.key.clone()]);
     let api_key = api_key.map(|place| endpoint_secret(&place, env)).transpose()?;
+    let token = report.choose("token of the endpoint", [table.token.clone()]);
+    let token = token.map(|place| endpoint_secret(&place, env)).transpose()?;
     let headers = headers(table, env)?;
-    let secret = api_key.is_some() || headers.values().any(|value| matches!(value, HeaderValue::Secret(_)));
+    let secret =
+        api_key.is_some() || token.is_some() || headers.values().any(|value| matches!(value, HeaderValue::Secret(_)));
     warn_of_plain_http(&base_url, secret, report);
     Ok(Endpoint {
         name: name.to_owned(),
@@ -72,6 +77,8 @@ pub(super) fn assemble(
         api_version: report.choose("api-version", [table.api_version.clone()]).map(|given| given.value),
         headers,
         api_key,
+        token,
+        through: table.through.as_ref().map_or(Through::Http, |through| through.value),
         max_prompt_tokens: report.choose("max-prompt-tokens", [table.max_prompt_tokens.clone()]).map(|n| n.value),
         max_output_tokens: report.choose("max-output-tokens", [table.max_output_tokens.clone()]).map(|n| n.value),
     })
@@ -102,6 +109,11 @@ fn check_address(base_url: &From<String>) -> Result<(), Failure> {
 }
 
 fn check_kind(table: &EndpointTable, kind: EndpointKind) -> Result<(), Failure> {
+    let copilot = table.through.as_ref().filter(|through| through.value == Through::Copilot);
+    if let (Some(token), Some(through)) = (&table.token, copilot) {
+        let message = format!("{} has no place on the way of {}", token.from, through.from);
+        return Err(Failure::usage(message, "name a key instead, or take `through` out"));
+    }
     if let Some(given) = table.api_version.as_ref().filter(|_| kind != EndpointKind::Azure) {
         let message = format!("{} has a meaning for the type azure only", given.from);
         return Err(Failure::usage(message, "take it out, or set the type to azure"));

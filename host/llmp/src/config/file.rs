@@ -15,6 +15,7 @@ use std::time::Duration;
 pub(super) struct File {
     pub(super) provider: Option<From<String>>,
     pub(super) model: Option<From<String>>,
+    pub(super) fallback: Option<From<Vec<String>>>,
     pub(super) system: Option<From<String>>,
     pub(super) plugin: Option<From<PathBuf>>,
     pub(super) cache_dir: Option<From<PathBuf>>,
@@ -62,7 +63,7 @@ pub(super) struct NetworkTable {
 }
 
 /// Names of `--provider` that mean something else than a table.
-pub(super) const RESERVED: [&str; 3] = ["github", "demo", "environment"];
+pub(super) const RESERVED: [&str; 4] = ["github", "copilot", "demo", "environment"];
 
 impl File {
     pub(super) fn read(document: &Document) -> Result<Self, Failure> {
@@ -70,6 +71,7 @@ impl File {
             let file = Self {
                 provider: top.text("provider")?,
                 model: top.text("model")?,
+                fallback: top.list("fallback")?,
                 system: top.text("system")?,
                 plugin: top.path("plugin")?,
                 cache_dir: top.path("cache-dir")?,
@@ -95,7 +97,10 @@ impl File {
     /// One place cannot hold both a GitHub token and an endpoint's key: one of them would go where it must not.
     fn check_token_is_no_key(&self) -> Result<(), Failure> {
         let Some(token) = &self.github_token else { return Ok(()) };
-        let keys = self.providers.values().flat_map(|table| table.key.iter().chain(table.secret_headers.values()));
+        let keys = self
+            .providers
+            .values()
+            .flat_map(|table| table.key.iter().chain(&table.token).chain(table.secret_headers.values()));
         match keys.into_iter().find(|key| key.value == token.value) {
             Some(key) => Err(Failure::usage(
                 format!("{} and {} name the same secret: {}", token.from, key.from, token.value.name()),

@@ -20,6 +20,7 @@ mod provider;
 mod report;
 mod resolved;
 mod secrets;
+mod services;
 mod sidecar;
 mod tables;
 mod tools;
@@ -51,7 +52,7 @@ pub(crate) struct Flags {
 pub(crate) fn resolve(flags: &Flags, env: &Environment, working_dir: &Path) -> Result<(Resolved, Report), Failure> {
     let mut report = Report::default();
     let file = location::load(flags.config.as_deref(), env, working_dir, &mut report)?;
-    let (provider, model) = provider::resolve(flags, &file, env, &mut report)?;
+    let provider::Decided { provider, model, fallback } = provider::resolve(flags, &file, env, &mut report)?;
     let plugin = report.choose("plugin", [path_flag(flags.plugin.as_deref(), working_dir), file.plugin]);
     let system = report.choose("system", [flag(flags.system.as_deref(), "--system"), file.system]);
     let cache = directories::directory(&directories::CACHE, file.cache_dir, env, working_dir, &mut report)?;
@@ -64,6 +65,7 @@ pub(crate) fn resolve(flags: &Flags, env: &Environment, working_dir: &Path) -> R
     let resolved = Resolved {
         provider,
         model,
+        fallback,
         system: system.map(|given| given.value),
         plugin: plugin.map(|given| given.value),
         sidecar: sidecar::resolve(file.sidecar, network, env, working_dir, &mut report)?,
@@ -79,6 +81,20 @@ pub(crate) fn resolve(flags: &Flags, env: &Environment, working_dir: &Path) -> R
         attach,
     };
     Ok((resolved, report))
+}
+
+/// Every provider that is configured, or why it cannot be used; only the one that was asked for, if one was.
+///
+/// # Errors
+/// As [`resolve`], where no provider can be told at all.
+pub(crate) fn providers(
+    flags: &Flags,
+    env: &Environment,
+    working_dir: &Path,
+) -> Result<Vec<Result<From<Provider>, Failure>>, Failure> {
+    let mut report = Report::default();
+    let file = location::load(flags.config.as_deref(), env, working_dir, &mut report)?;
+    provider::all(flags, &file, env, &mut report)
 }
 
 fn flag(value: Option<&str>, name: &str) -> Option<From<String>> {

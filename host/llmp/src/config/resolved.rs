@@ -21,6 +21,15 @@ pub(crate) enum EndpointKind {
     Anthropic,
 }
 
+/// The way to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Through {
+    /// A plugin that speaks its dialect over HTTP.
+    Http,
+    /// The Copilot CLI, which is told of the endpoint.
+    Copilot,
+}
+
 /// Which of OpenAI's two interfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WireApi {
@@ -35,10 +44,10 @@ pub(crate) enum HeaderValue {
     Secret(Secret),
 }
 
-/// An endpoint of one's own (BYOK).
+/// An endpoint of one's own, or a service that is known by name.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
-    /// The name of its table in `llmp.toml`, or `environment`.
+    /// The name of its table in `llmp.toml`, of a known service, or `environment`.
     pub(crate) name: String,
     pub(crate) kind: From<EndpointKind>,
     pub(crate) base_url: From<String>,
@@ -46,6 +55,9 @@ pub(crate) struct Endpoint {
     pub(crate) api_version: Option<String>,
     pub(crate) headers: BTreeMap<String, HeaderValue>,
     pub(crate) api_key: Option<From<Secret>>,
+    /// Goes out as a bearer's.
+    pub(crate) token: Option<From<Secret>>,
+    pub(crate) through: Through,
     pub(crate) max_prompt_tokens: Option<u32>,
     pub(crate) max_output_tokens: Option<u32>,
 }
@@ -129,6 +141,8 @@ pub(crate) struct Resolved {
     pub(crate) provider: From<Provider>,
     pub(crate) model: Option<From<String>>,
     pub(crate) system: Option<String>,
+    /// Who is asked next, in order, when a model cannot answer and another may.
+    pub(crate) fallback: Vec<Candidate>,
     /// A plugin's file instead of the embedded one.
     pub(crate) plugin: Option<PathBuf>,
     pub(crate) sidecar: SidecarSource,
@@ -146,6 +160,28 @@ pub(crate) struct Resolved {
     pub(crate) legacy: bool,
     /// A CLI that runs already, and the name of its connection token.
     pub(crate) attach: Option<Attach>,
+}
+
+/// A model of a provider.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) provider: From<Provider>,
+    pub(crate) model: From<String>,
+}
+
+impl Resolved {
+    /// The same for another provider and model.
+    pub(crate) fn with(&self, provider: From<Provider>, model: Option<From<String>>) -> Self {
+        Self { provider, model, ..self.clone() }
+    }
+
+    /// Whether the answer comes through the Copilot CLI.
+    pub(crate) fn through_copilot(&self) -> bool {
+        match &self.provider.value {
+            Provider::Github { .. } | Provider::Demo => true,
+            Provider::Endpoint(endpoint) => endpoint.through == Through::Copilot,
+        }
+    }
 }
 
 /// A Copilot CLI that runs already as a server.

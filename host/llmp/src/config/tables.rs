@@ -3,7 +3,7 @@
 use super::document::Section;
 use super::file::secret_place;
 use super::secrets::{SecretPlace, looks_like_github_token};
-use super::{EndpointKind, From, WireApi};
+use super::{EndpointKind, From, Through, WireApi};
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 
@@ -15,18 +15,24 @@ pub(super) const KINDS: [(&str, EndpointKind); 3] =
 pub(super) const WIRES: [(&str, WireApi); 2] =
     [("completions", WireApi::Completions), ("responses", WireApi::Responses)];
 
+/// The ways to an endpoint by the names of `through`.
+const WAYS: [(&str, Through); 2] = [("http", Through::Http), ("copilot", Through::Copilot)];
+
 /// Headers that carry nothing but secrets.
 const SECRET_HEADERS: [&str; 6] =
     ["authorization", "proxy-authorization", "api-key", "x-api-key", "cookie", "ocp-apim-subscription-key"];
 
 /// An endpoint before it is checked. Variables can describe one, too.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct EndpointTable {
     pub(super) kind: Option<From<EndpointKind>>,
     pub(super) base_url: Option<From<String>>,
     pub(super) wire_api: Option<From<WireApi>>,
     pub(super) api_version: Option<From<String>>,
     pub(super) key: Option<From<SecretPlace>>,
+    /// A token that goes out as a bearer's.
+    pub(super) token: Option<From<SecretPlace>>,
+    pub(super) through: Option<From<Through>>,
     pub(super) model: Option<From<String>>,
     pub(super) headers: BTreeMap<String, From<String>>,
     pub(super) secret_headers: BTreeMap<String, From<SecretPlace>>,
@@ -42,6 +48,8 @@ impl EndpointTable {
             wire_api: section.one_of("wire-api", &WIRES)?,
             api_version: section.text("api-version")?,
             key: secret_place(&mut section, "key-env", "key-file")?,
+            token: secret_place(&mut section, "token-env", "token-file")?,
+            through: section.one_of("through", &WAYS)?,
             model: section.text("model")?,
             headers: section.texts("headers")?,
             secret_headers: secret_headers(&mut section)?,
