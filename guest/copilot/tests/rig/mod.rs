@@ -9,8 +9,9 @@ pub mod replay;
 use llm_provider_copilot::{Copilot, Effect};
 use llm_provider_core::frame::Decoder;
 use llm_provider_guest::Plugin;
-use llm_provider_guest::effects::{EventEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect};
+use llm_provider_guest::effects::{EventEffect, HttpEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect};
 use llm_provider_guest::events::{Event, Failed, Finished, NoticeKind};
+use llm_provider_guest::http::{Request, RequestId};
 use llm_provider_guest::provider::{
     Input, PermissionAnswer, PermissionDecision, Setup, SidecarBytes, SidecarEnd, SidecarStart, ToolAnswer, Turn,
     TurnOptions,
@@ -20,11 +21,15 @@ use llm_provider_guest::sidecar_types::{Exit, SidecarId, Started};
 use llm_provider_guest::types::{Block, Message, Role, TextBlock, ToolCall, ToolResult};
 use monitor::Monitor;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The value of the one secret, as it would stand in JSON.
 pub const SECRET: &str = "s3cr\\\"et";
 
-pub const BYOK: &str = r#"{"model":"stub-model","auth":{"type":"byok","provider":"openai","base-url":"http://127.0.0.1:9/v1","api-key":{"secret":"key"}}}"#;
+/// The CLI sends its requests itself, as in the transcripts.
+pub const BYOK: &str = r#"{"egress":"direct","model":"stub-model","auth":{"type":"byok","provider":"openai","base-url":"http://127.0.0.1:9/v1","api-key":{"secret":"key"}}}"#;
+/// The host sends them.
+pub const HOSTED: &str = r#"{"egress":"host","model":"stub-model","auth":{"type":"byok","provider":"openai","base-url":"http://127.0.0.1:9/v1","api-key":{"secret":"key"}}}"#;
 pub const GITHUB: &str = r#"{"auth":{"type":"github","token":"key"}}"#;
 
 pub fn setup(config: &str) -> Setup {
@@ -73,6 +78,8 @@ pub struct Rig {
     pub stopping: bool,
     pub permissions: Vec<(u64, String)>,
     pub next_turn: u64,
+    /// Requests that the plugin sent and that have not ended.
+    pub http: BTreeMap<RequestId, Request>,
     out: Decoder,
 }
 
@@ -97,6 +104,7 @@ impl Rig {
             stopping: false,
             permissions: Vec::new(),
             next_turn: 1,
+            http: BTreeMap::new(),
             out: Decoder::default(),
         };
         rig.give(Input::OpenSession(1));
@@ -136,6 +144,12 @@ impl Rig {
             Effect::Tool(ToolEffect::Invoke(turn, call)) => self.invoked.push((*turn, call.clone())),
             Effect::Permission(PermissionEffect::Ask(turn, request)) => {
                 self.permissions.push((*turn, request.id.clone()))
+            }
+            Effect::Http(HttpEffect::Send(id, request)) => {
+                self.http.insert(*id, request.clone());
+            }
+            Effect::Http(HttpEffect::Cancel(id)) => {
+                self.http.remove(id);
             }
             Effect::Sidecar(SidecarEffect::Stop(..)) => self.stopping = true,
             Effect::Sidecar(SidecarEffect::CloseInput(_)) | Effect::Event(_) | Effect::Log(_) | Effect::Catalog(_) => {}
