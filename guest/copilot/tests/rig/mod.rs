@@ -12,9 +12,10 @@ use llm_provider_guest::Plugin;
 use llm_provider_guest::effects::{EventEffect, HttpEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect};
 use llm_provider_guest::events::{Event, Failed, Finished, NoticeKind};
 use llm_provider_guest::http::{Request, RequestId};
+use llm_provider_guest::http_types::{Failure, FailureKind, Response, ResponseHeader};
 use llm_provider_guest::provider::{
-    Input, PermissionAnswer, PermissionDecision, Setup, SidecarBytes, SidecarEnd, SidecarStart, ToolAnswer, Turn,
-    TurnOptions,
+    HttpBytes, HttpFault, HttpHead, Input, PermissionAnswer, PermissionDecision, Setup, SidecarBytes, SidecarEnd,
+    SidecarStart, ToolAnswer, Turn, TurnOptions,
 };
 use llm_provider_guest::secrets::{Chunk, SecretInfo};
 use llm_provider_guest::sidecar_types::{Exit, SidecarId, Started};
@@ -265,6 +266,24 @@ impl Rig {
         self.event(name, "assistant.message", message);
         self.event(name, "assistant.turn_end", json!({"turnId": "0"}));
         self.event(name, "session.idle", json!({"mode": "interactive"}));
+    }
+
+    // The host's side of HTTP.
+
+    pub fn http_head(&mut self, id: RequestId, status: u16, headers: &[(&str, &str)]) {
+        let header = |(name, value): &(&str, &str)| ResponseHeader { name: (*name).into(), value: (*value).into() };
+        let response = Response { status, headers: headers.iter().map(header).collect() };
+        self.give(Input::HttpResponse(HttpHead { id, response }));
+    }
+
+    pub fn http_chunk(&mut self, id: RequestId, data: &[u8]) {
+        self.give(Input::HttpChunk(HttpBytes { id, data: data.to_vec() }));
+    }
+
+    pub fn http_failed(&mut self, id: RequestId, kind: FailureKind, message: &str) {
+        self.http.remove(&id);
+        let failure = Failure { kind, message: message.into(), request_sent: false };
+        self.give(Input::HttpFailed(HttpFault { id, failure }));
     }
 
     // The owner's side.
