@@ -3,7 +3,7 @@
 use super::document::Section;
 use super::file::secret_place;
 use super::secrets::{SecretPlace, looks_like_github_token};
-use super::{EndpointKind, From, WireApi};
+use super::{Egress, EndpointKind, From, WireApi};
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 
@@ -14,6 +14,9 @@ pub(super) const KINDS: [(&str, EndpointKind); 3] =
 /// OpenAI's interfaces by the names of `wire-api`.
 pub(super) const WIRES: [(&str, WireApi); 2] =
     [("completions", WireApi::Completions), ("responses", WireApi::Responses)];
+
+/// Who sends the requests, by the names of `egress`.
+const EGRESS: [(&str, Egress); 2] = [("host", Egress::Host), ("direct", Egress::Direct)];
 
 /// Headers that carry nothing but secrets.
 const SECRET_HEADERS: [&str; 6] =
@@ -32,6 +35,7 @@ pub(super) struct EndpointTable {
     pub(super) secret_headers: BTreeMap<String, From<SecretPlace>>,
     pub(super) max_prompt_tokens: Option<From<u32>>,
     pub(super) max_output_tokens: Option<From<u32>>,
+    pub(super) egress: Option<From<Egress>>,
 }
 
 impl EndpointTable {
@@ -47,6 +51,7 @@ impl EndpointTable {
             secret_headers: secret_headers(&mut section)?,
             max_prompt_tokens: section.count("max-prompt-tokens")?,
             max_output_tokens: section.count("max-output-tokens")?,
+            egress: section.one_of("egress", &EGRESS)?,
         };
         section.finish()?;
         table.headers.iter().try_for_each(|(name, value)| public_header(name, value))?;
