@@ -4,6 +4,7 @@ pub mod processes;
 mod seen;
 
 use crate::real_cli;
+use llm_provider_host::egress::{Egress, EgressLimits, EgressPolicy, Origin, Trust};
 use llm_provider_host::{
     Capability, Destination, Host, HostConfig, Instance, Message, Plugin, Policy, RetryPolicy, Secret, SecretGrant,
     Session, SidecarProgram, TurnRequest, user_message,
@@ -69,8 +70,9 @@ impl Rig {
     /// A rig with a wire and further configuration of the plugin.
     pub async fn with(script: Script, sidecar: impl SidecarProgram + 'static, wire: Wire, more: Value) -> Self {
         let to = Destination::SidecarInput { sidecar: sidecar.name().to_owned() };
-        let key = SecretGrant { value: Secret::new(CANARY_KEY), destinations: vec![to] };
-        Self::granted(script, sidecar, wire, more, |policy| policy.secret("api-key", key)).await
+        let key =
+            |policy: Policy, model: &ModelServer| policy.secret("api-key", canary(vec![key_header(model, wire), to]));
+        Self::built(script, sidecar, wire, more, key).await
     }
 
     /// A rig whose policy grants no secrets, but for what `change` adds.
@@ -81,15 +83,26 @@ impl Rig {
         more: Value,
         change: impl FnOnce(Policy) -> Policy,
     ) -> Self {
+        Self::built(script, sidecar, wire, more, |policy, _| change(policy)).await
+    }
+
+    /// A rig whose policy grants the way to the model, and what `change` adds once there is one.
+    async fn built(
+        script: Script,
+        sidecar: impl SidecarProgram + 'static,
+        wire: Wire,
+        more: Value,
+        change: impl FnOnce(Policy, &ModelServer) -> Policy,
+    ) -> Self {
         static SEED: AtomicU64 = AtomicU64::new(1);
         let model = ModelServer::start(script).await.expect("a model server");
         let home = TempDir::new().expect("a directory");
-        let mut policy = Policy::new(home.path()).allow(Capability::Tools).sidecar(sidecar);
+        let mut policy = Policy::new(home.path()).allow(Capability::Tools).sidecar(sidecar).egress(egress(&model));
         policy.seed = SEED.fetch_add(1, Ordering::Relaxed);
         let plugin = plugin().await;
         let instance = plugin
             .host()
-            .tenant(change(policy))
+            .tenant(change(policy, &model))
             .instance(&plugin, config(&model, wire, more).to_string())
             .expect("an instance");
         Self { model, instance, home, _room: None }
@@ -115,10 +128,14 @@ impl Rig {
     ) -> Option<Self> {
         let room = room(test).await?;
         let sidecar = real_cli::sidecar();
-        let to = Destination::SidecarInput { sidecar: sidecar.name().to_owned() };
-        let key = SecretGrant { value: Secret::new(CANARY_KEY), destinations: vec![to] };
-        let granted = |policy: Policy| change(policy.secret("api-key", key));
-        let rig = Self::granted(script, sidecar, wire, more, granted).await;
+        // Nowhere else: the CLI itself is not to have it, unless a test lets it send its requests.
+        let direct = more["egress"] == "direct";
+        let cli = Destination::SidecarInput { sidecar: sidecar.name().to_owned() };
+        let granted = |policy: Policy, model: &ModelServer| {
+            let to = if direct { cli } else { key_header(model, wire) };
+            change(policy.secret("api-key", canary(vec![to])))
+        };
+        let rig = Self::built(script, sidecar, wire, more, granted).await;
         Some(rig.in_room(room))
     }
 
@@ -174,6 +191,27 @@ pub async fn room(test: &str) -> Option<OwnedSemaphorePermit> {
     }
     real_cli::located().await;
     Some(Arc::clone(&PLACES).acquire_owned().await.expect("never closed"))
+}
+
+fn canary(destinations: Vec<Destination>) -> SecretGrant {
+    SecretGrant { value: Secret::new(CANARY_KEY), destinations }
+}
+
+/// Where the key goes when the host sends the requests.
+fn key_header(model: &ModelServer, wire: Wire) -> Destination {
+    let header = match wire {
+        Wire::Completions | Wire::Responses => "authorization",
+        Wire::Anthropic => "x-api-key",
+    };
+    let origin = Origin::of(&model.base_url()).expect("an origin").to_string();
+    Destination::HttpHeader { origin, header: header.to_owned() }
+}
+
+/// The way to the model server and to nothing else.
+fn egress(model: &ModelServer) -> Egress {
+    let origin = Origin::of(&model.base_url()).expect("an origin");
+    let policy = EgressPolicy::new(Trust::only([]).expect("no authorities")).allow_private(origin);
+    Egress::new(policy, EgressLimits::default()).expect("a way out")
 }
 
 fn merge(into: &mut Value, more: &Value) {

@@ -185,7 +185,7 @@ impl Copilot {
             Ok(Handshake { protocol_version: Some(PROTOCOL), version }) => {
                 let version = version.map_or_else(|| "of unknown version".into(), |version| version.0);
                 self.port.log(Level::Info, format!("connected to the Copilot CLI {}", version.escape_debug()));
-                self.ready(id);
+                self.offer(id);
             }
             Ok(Handshake { protocol_version, version }) => {
                 let theirs = protocol_version.map_or_else(|| "none that it names".to_owned(), |v| v.to_string());
@@ -203,10 +203,12 @@ impl Copilot {
         }
     }
 
-    fn ready(&mut self, id: SidecarId) {
+    /// The CLI can be used.
+    pub(crate) fn ready(&mut self, id: SidecarId) {
         self.link = Link::Ready { id };
         let waiting = |session: &&Session| session.run.as_ref().is_some_and(|run| run.stage == Stage::Waiting);
         let sessions: Vec<SessionId> = self.sessions.values().filter(waiting).map(|session| session.id).collect();
+        self.tell_direct(&sessions);
         sessions.into_iter().for_each(|session| self.open_way(session));
         self.ask_waiting();
         self.note_idle();
@@ -248,6 +250,7 @@ impl Copilot {
         let failure = Failure::of(Fault::Cancelled, "the turn was cancelled: the plugin is shutting down");
         self.fail_all(&failure);
         self.refuse_queries(&failure);
+        self.port.give_up_all(None);
         self.idle_since = None;
         let names = std::mem::take(&mut self.names);
         match self.link {

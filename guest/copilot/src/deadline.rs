@@ -34,7 +34,7 @@ impl Copilot {
     /// A request was not answered in time.
     fn expired(&mut self, purpose: Purpose) {
         match purpose {
-            Purpose::Connect | Purpose::Ping => {
+            Purpose::Connect | Purpose::Ping | Purpose::Offer => {
                 let message = format!(
                     "the Copilot CLI did not answer the handshake within {} ms",
                     self.port.config.connect_timeout_ms
@@ -65,7 +65,11 @@ impl Copilot {
                 }
                 self.port.probe();
             }
-            Purpose::ToolAnswer | Purpose::Permission | Purpose::Abort { .. } | Purpose::Destroy => self.port.probe(),
+            Purpose::ToolAnswer
+            | Purpose::Permission
+            | Purpose::Abort { .. }
+            | Purpose::Destroy
+            | Purpose::Response(_) => self.port.probe(),
         }
     }
 

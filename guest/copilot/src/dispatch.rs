@@ -22,6 +22,8 @@ impl Copilot {
         match purpose {
             Purpose::Connect => self.shaken(outcome, true),
             Purpose::Ping => self.shaken(outcome, false),
+            Purpose::Offer => self.offered(outcome),
+            Purpose::Response(id) => self.response_taken(id, outcome),
             Purpose::Probe => self.port.probing = false,
             Purpose::Shutdown => self.leave_taken(),
             Purpose::Step { step, session, turn, name } => self.step_answered(step, session, turn, &name, outcome),
@@ -138,6 +140,7 @@ impl Copilot {
 
     /// Stops what runs in a server session, then lets go of it.
     pub(crate) fn abort(&mut self, name: &str) {
+        self.port.give_up_all(Some(name));
         self.names.remove(name);
         if matches!(self.link, Link::Ready { .. }) {
             let purpose = Purpose::Abort { name: name.to_owned() };
@@ -159,6 +162,7 @@ impl Copilot {
 
     /// Lets go of a server session.
     pub(crate) fn destroy(&mut self, name: &str) {
+        self.port.give_up_all(Some(name));
         self.names.remove(name);
         if matches!(self.link, Link::Ready { .. }) {
             self.port.request("session.destroy", Named { session_id: name }, Purpose::Destroy);

@@ -1,8 +1,8 @@
-//! What this plugin asks of the host. There is no HTTP in it, so the component does not import `http`.
+//! What this plugin asks of the host.
 
 use llm_provider_guest::Perform;
 use llm_provider_guest::effects::{
-    CatalogEffect, EventEffect, LogEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect,
+    CatalogEffect, EventEffect, HttpEffect, LogEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect,
 };
 
 /// An effect of the Copilot plugin.
@@ -10,6 +10,8 @@ use llm_provider_guest::effects::{
 pub enum Effect {
     /// Life and input of the CLI.
     Sidecar(SidecarEffect),
+    /// Requests to the model's endpoint that the CLI hands over.
+    Http(HttpEffect),
     /// Deadlines.
     Timer(TimerEffect),
     /// Events of turns.
@@ -28,6 +30,7 @@ impl Perform for Effect {
     fn perform(self) {
         match self {
             Self::Sidecar(effect) => effect.perform(),
+            Self::Http(effect) => effect.perform(),
             Self::Timer(effect) => effect.perform(),
             Self::Event(effect) => effect.perform(),
             Self::Log(effect) => effect.perform(),
@@ -41,6 +44,12 @@ impl Perform for Effect {
 impl From<SidecarEffect> for Effect {
     fn from(effect: SidecarEffect) -> Self {
         Self::Sidecar(effect)
+    }
+}
+
+impl From<HttpEffect> for Effect {
+    fn from(effect: HttpEffect) -> Self {
+        Self::Http(effect)
     }
 }
 

@@ -2,10 +2,12 @@
 
 pub(crate) use llm_provider_core::classify::{Failure, one_line};
 
+use crate::egress::Seen;
 use crate::wire::event;
 use llm_provider_core::classify::Fault;
 use llm_provider_core::rpc::RpcError;
 use llm_provider_guest::sidecar_types::Exit;
+use llm_provider_guest::types::Milliseconds;
 
 /// The last failed try of a model call, as `model.call_failure` tells it.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +16,10 @@ pub(crate) struct Attempt {
     pub(crate) code: Option<String>,
     pub(crate) transport: bool,
     pub(crate) message: String,
+    /// When the endpoint says to come back. Only where its answer was seen on the way.
+    pub(crate) retry_after: Option<Milliseconds>,
+    /// The endpoint's name for the request. Only where its answer was seen on the way.
+    pub(crate) request_id: Option<String>,
 }
 
 impl Attempt {
@@ -24,7 +30,19 @@ impl Attempt {
             code: failure.error_code.map(|code| code.0.into_owned()),
             transport: failure.failure_kind.is_some_and(|kind| kind.0 == "transport"),
             message: failure.error_message.map_or_else(String::new, |message| message.0.into_owned()),
+            retry_after: None,
+            request_id: None,
         }
+    }
+
+    /// With what was seen of the endpoint's answer, where the CLI says nothing.
+    pub(crate) fn seen(mut self, seen: Option<&Seen>) -> Self {
+        if let Some(Seen { status, retry_after, request_id }) = seen.cloned() {
+            self.status = self.status.or(status);
+            self.retry_after = self.retry_after.or(retry_after);
+            self.request_id = self.request_id.or(request_id);
+        }
+        self
     }
 }
 
@@ -36,8 +54,8 @@ pub(crate) fn of_attempt(attempt: &Attempt) -> Failure {
         status: attempt.status,
         code: attempt.code.clone(),
         class: None,
-        request_id: None,
-        retry_after: None,
+        request_id: attempt.request_id.clone(),
+        retry_after: attempt.retry_after,
         should_retry: None,
         message: format!("the model's endpoint refused the request{status}: {}", attempt.message),
         hint: None,
@@ -64,8 +82,8 @@ pub(crate) fn reported(error: &event::Failure<'_>, attempt: Attempt, empty_messa
         status: error.status_code.or(attempt.status),
         code: error.error_code.as_ref().map(|code| code.0.to_string()).or(attempt.code),
         class: Some(error.error_type.to_string()),
-        request_id: error.provider_call_id.as_ref().map(|id| id.0.to_string()),
-        retry_after: None,
+        request_id: error.provider_call_id.as_ref().map(|id| id.0.to_string()).or(attempt.request_id),
+        retry_after: attempt.retry_after,
         should_retry: None,
         message: error.message.to_string(),
         hint: None,

@@ -89,8 +89,8 @@ impl Copilot {
                 }
             }
             Incoming::Notification { .. } | Incoming::Stray => {}
-            Incoming::Request { id, method, .. } => {
-                if id.get().len() <= LONGEST_ID {
+            Incoming::Request { id, method, params } => {
+                if id.get().len() <= LONGEST_ID && !self.handed_over(id, &method, params) {
                     self.port.refuse(id, &method);
                 }
             }

@@ -23,6 +23,7 @@ mod connection;
 mod deadline;
 mod dispatch;
 mod effect;
+mod egress;
 mod failure;
 mod frames;
 mod idle;
@@ -38,7 +39,9 @@ mod shared;
 mod start;
 mod wire;
 
-pub use config::{Auth, Byok, Config, ConfigError, Github, HeaderValue, Mode, ProviderType, SecretName, WireApi};
+pub use config::{
+    Auth, Byok, Config, ConfigError, Egress, Github, HeaderValue, Mode, ProviderType, SecretName, WireApi,
+};
 pub use effect::Effect;
 pub use oneshot::OneShot;
 pub use plugin::{AnyMode, Copilot};

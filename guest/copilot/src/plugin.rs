@@ -125,8 +125,10 @@ impl Copilot {
             Input::PermissionDecided(answer) => self.permission_decided(answer),
             Input::ListModels(id) => self.asked(id, Question::Models),
             Input::ReadQuota(id) => self.asked(id, Question::Quota),
-            // This plugin sends no HTTP requests, so these cannot come.
-            Input::HttpResponse(_) | Input::HttpChunk(_) | Input::HttpEnd(_) | Input::HttpFailed(_) => {}
+            Input::HttpResponse(head) => self.http_response(&head),
+            Input::HttpChunk(bytes) => self.http_chunk(&bytes),
+            Input::HttpEnd(id) => self.http_end(id),
+            Input::HttpFailed(fault) => self.http_failed(&fault),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use crate::config::Config;
 use crate::effect::Effect;
+use crate::egress::{Egress, Offer};
 use llm_provider_core::alarm::Alarm;
 use llm_provider_core::frame::{self, Secrets};
-use llm_provider_core::rpc::{self, Calls, Refusal, Request};
+use llm_provider_core::rpc::{self, Calls, Refusal, Reply, Request};
 use llm_provider_guest::effects::{LogEffect, SidecarEffect};
+use llm_provider_guest::http::RequestId;
 use llm_provider_guest::log::Level;
 use llm_provider_guest::sidecar::SidecarId;
 use llm_provider_guest::timers::TimerId;
@@ -20,6 +22,8 @@ pub(crate) enum Purpose {
     Connect,
     /// The handshake with versions that have no `connect`.
     Ping,
+    /// The offer to be the way out for the CLI's model traffic; a part of the handshake.
+    Offer,
     /// Is anybody there?
     Probe,
     /// A polite end of the process.
@@ -38,6 +42,8 @@ pub(crate) enum Purpose {
     Abort { name: String },
     /// Let go of a session.
     Destroy,
+    /// A part of a response of the model's endpoint; none once the response is over.
+    Response(Option<RequestId>),
 }
 
 /// The steps to a turn's answer.
@@ -103,12 +109,14 @@ pub(crate) struct Port {
     pub(crate) calls: Calls<Purpose>,
     pub(crate) peer: Option<Peer>,
     pub(crate) probing: bool,
+    pub(crate) egress: Egress,
     alarm: Alarm,
 }
 
 impl Port {
     pub(crate) fn new(config: Config, secrets: Secrets, seed: u64) -> Self {
         Self {
+            egress: Egress::new(&config, seed),
             config,
             secrets,
             seed,
@@ -154,6 +162,11 @@ impl Port {
         self.write(&Refusal::unknown_method(id, method));
     }
 
+    /// Tells the CLI that its request was taken.
+    pub(crate) fn acknowledge(&mut self, id: &RawValue) {
+        self.write(&Reply::new(id, crate::wire::request::Nothing {}));
+    }
+
     /// Asks whether the CLI still answers, once at a time.
     pub(crate) fn probe(&mut self) {
         if self.probing || self.peer.is_none() {
@@ -195,6 +208,8 @@ impl Port {
 
     /// The connection is gone: nothing is open any more.
     pub(crate) fn hang_up(&mut self) {
+        self.give_up_all(None);
+        self.egress.offer = Offer::None;
         self.peer = None;
         self.probing = false;
         self.calls.clear();

@@ -27,7 +27,10 @@ impl Copilot {
             return;
         }
         match self.link {
-            Link::Ready { .. } => self.open_way(id),
+            Link::Ready { .. } => {
+                self.tell_direct(&[id]);
+                self.open_way(id);
+            }
             _ => self.need_sidecar(),
         }
     }
@@ -244,7 +247,7 @@ fn open(id: SessionId, run: &Run, which: Step, port: &mut Port) {
             .collect(),
         provider: match &config.auth {
             Auth::Github(_) => None,
-            Auth::Byok(byok) => Some(provider(byok, options.max_output_tokens)),
+            Auth::Byok(byok) => Some(provider(byok, options.max_output_tokens, port)),
         },
         working_directory: &working_directory,
         continue_pending_work: matches!(run.way, Plan::Answer(_)),
@@ -265,19 +268,23 @@ fn available(options: &Options) -> Vec<&str> {
 /// says so; the caller owns the history, and shortens it.
 pub(crate) const MAX_PROMPT_TOKENS: u32 = 4_000_000;
 
-fn provider(byok: &Byok, max_output_tokens: Option<u32>) -> request::Provider<'_> {
+fn provider<'a>(byok: &'a Byok, max_output_tokens: Option<u32>, port: &Port) -> request::Provider<'a> {
+    let secret = |name: &str| match port.placeholder(name) {
+        Some(placeholder) => request::Value::Text(placeholder.into()),
+        None => request::Value::Secret(Secret(name.to_owned())),
+    };
     request::Provider {
         kind: byok.provider.name(),
         base_url: &byok.base_url,
         wire_api: byok.wire_api.map(crate::config::WireApi::name),
-        api_key: byok.api_key.as_ref().map(|key| Secret(key.secret.clone())),
+        api_key: byok.api_key.as_ref().map(|key| secret(&key.secret)),
         headers: byok
             .headers
             .iter()
             .map(|(name, value)| {
                 let value = match value {
-                    HeaderValue::Text(text) => request::Value::Text(text),
-                    HeaderValue::Secret(secret) => request::Value::Secret(Secret(secret.secret.clone())),
+                    HeaderValue::Text(text) => request::Value::Text(text.into()),
+                    HeaderValue::Secret(named) => secret(&named.secret),
                 };
                 (name.as_str(), value)
             })

@@ -5,7 +5,7 @@ mod rig;
 
 use operations::{KINDS, Op, from_bytes, run};
 use proptest::prelude::*;
-use rig::{BYOK, GITHUB};
+use rig::{BYOK, GITHUB, HOSTED};
 use std::fs;
 use std::path::Path;
 
@@ -26,6 +26,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (0u64..8).prop_map(Op::ToolResult),
         4 => prop_oneof![0u64..100, 1_000u64..200_000, Just(901_000)].prop_map(Op::Pass),
         1 => prop::collection::vec(any::<u8>(), 0..64).prop_map(Op::Junk),
+        6 => (any::<u8>(), any::<u8>()).prop_map(|(request, part)| Op::Handed { request, part }),
+        6 => (0usize..3, any::<u8>()).prop_map(|(which, part)| Op::Http { which, part }),
         1 => Just(Op::Shutdown),
     ]
 }
@@ -34,8 +36,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_contract_holds_whatever_happens(ops in prop::collection::vec(op(), 1..120), github in any::<bool>()) {
-        let config = if github { GITHUB } else { BYOK };
+    fn the_contract_holds_whatever_happens(ops in prop::collection::vec(op(), 1..120), config in 0usize..3) {
+        let config = [GITHUB, BYOK, HOSTED][config];
         let first = run(config, &ops);
         let second = run(config, &ops);
         prop_assert_eq!(first.effects, second.effects);

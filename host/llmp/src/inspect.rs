@@ -148,7 +148,7 @@ mod tests {
             memory: starts with 1088 KiB, declares no maximum (the host allows 256 MiB)\n\
             dialects:\n  copilot-cli/3\n\
             models: none\n\
-            may ask the host to:\n  sidecar: starts the helper processes the policy grants\n";
+            may ask the host to:\n  http: sends HTTP requests to the origins the policy grants\n  sidecar: starts the helper processes the policy grants\n";
         assert!(page.starts_with(beginning), "{page}");
         for part in [
             "wants the secrets:\n  github-token: The GitHub token, in the sidecar's environment only\n",
@@ -184,7 +184,7 @@ mod tests {
     fn json_has_the_fields() {
         let value = as_value(&copilot(), &Limits::default());
         assert_eq!(value["description"]["name"], "copilot");
-        assert_eq!(value["capabilities"][0]["name"], "sidecar");
+        assert_eq!(value["capabilities"][0]["name"], "http");
         assert_eq!(value["limits"]["memory-bytes"], 268_435_456);
         assert_eq!(value["size"], llm_provider_bundle::COPILOT.len());
     }

@@ -12,6 +12,7 @@ mod catalog;
 mod chat;
 mod config;
 mod doctor;
+mod egress;
 mod failure;
 mod inspect;
 mod json;

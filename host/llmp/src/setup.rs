@@ -1,14 +1,15 @@
 //! From resolved configuration to a running instance: the one place where the program's values become the library's.
 
 use crate::config::{Endpoint, EndpointKind, From as Given, HeaderValue, Permissions, Provider, Resolved, WireApi};
+use crate::egress::{self, Way};
 use crate::failure::Failure;
 use crate::mcp::Servers;
 use crate::permission::AskPerson;
 use crate::{Surroundings, artefact_request, progress};
 use llm_provider_host::artefact::Request;
 use llm_provider_host::{
-    AllowKinds, Attach, CopilotCli, CopilotOneShot, DenyAll, Destination, Host, HostConfig, Instance, PermissionPolicy,
-    Plugin, Policy, ReasoningEffort, Secret, SecretGrant, TurnRequest,
+    AllowKinds, Attach, Capability, CopilotCli, CopilotOneShot, DenyAll, Destination, Host, HostConfig, Instance,
+    PermissionPolicy, Plugin, Policy, ReasoningEffort, Secret, SecretGrant, TurnRequest,
 };
 use llmp_model_server::{ModelServer, Script};
 use serde_json::{Map, Value, json};
@@ -100,17 +101,22 @@ pub(crate) async fn prepare(
         Provider::Demo => Some(start_demo().await?),
         Provider::Github { .. } | Provider::Endpoint(_) => None,
     };
-    let (auth, mut secrets) = auth(&resolved.provider.value, demo.as_ref(), mode);
+    let way = Way::of(resolved);
+    let (auth, mut secrets) = auth(&resolved.provider.value, demo.as_ref(), mode, way);
     let token = resolved.attach.as_ref().and_then(|attach| attach.token.clone());
     let token = token.map(|value| SecretGrant { value, destinations: vec![mode.key()] });
     secrets.extend(token.map(|grant| ("connection-token".to_owned(), grant)));
     let sidecar = sidecar(resolved, artefact);
     let policy = policy(resolved, secrets, asker);
+    let policy = match auth["base-url"].as_str().filter(|_| way != Way::Direct) {
+        Some(url) => policy.egress(egress::open(url, resolved.sidecar.network.proxy.as_deref())?),
+        None => policy,
+    };
     let policy = match mode {
         Mode::Server => policy.sidecar(sidecar),
         Mode::OneShot => policy.sidecar(CopilotOneShot { cli: sidecar }),
     };
-    let instance = host.tenant(policy).instance(&plugin, config(resolved, auth, mode))?;
+    let instance = host.tenant(policy).instance(&plugin, config(resolved, auth, mode, way))?;
     let request = TurnRequest { tools: servers.tools.clone(), ..request(resolved) };
     Ok(Ready { instance, request, servers, _demo: demo })
 }
@@ -118,7 +124,8 @@ pub(crate) async fn prepare(
 fn policy(resolved: &Resolved, secrets: Grants, asker: Asker) -> Policy {
     let mut policy = Policy::new(resolved.data_dir.value.join("tenants/default"));
     policy.seed = RandomState::new().build_hasher().finish();
-    for capability in [llm_provider_host::Capability::Tools, llm_provider_host::Capability::Wasi] {
+    // `Http` alone reaches nothing: origins are granted where there is an endpoint.
+    for capability in [Capability::Tools, Capability::Wasi, Capability::Http] {
         policy = policy.allow(capability);
     }
     policy.provider_tools.extend(resolved.tools.own.iter().cloned());
@@ -206,8 +213,10 @@ fn effort(level: &str) -> ReasoningEffort {
 }
 
 /// The plugin's configuration.
-fn config(resolved: &Resolved, auth: Value, mode: Mode) -> String {
+fn config(resolved: &Resolved, auth: Value, mode: Mode, way: Way) -> String {
     let mut config = Map::from_iter([("auth".to_owned(), auth)]);
+    let endpoint = !matches!(resolved.provider.value, Provider::Github { .. });
+    config.extend(way.name().filter(|_| endpoint).map(|name| ("egress".to_owned(), name.into())));
     if mode == Mode::OneShot {
         config.insert("mode".into(), "one-shot".into());
     }
@@ -223,10 +232,10 @@ fn config(resolved: &Resolved, auth: Value, mode: Mode) -> String {
 type Grants = BTreeMap<String, SecretGrant>;
 
 /// How the plugin authenticates, and the secrets it names in doing so, each bound to its one destination.
-fn auth(provider: &Provider, demo: Option<&ModelServer>, mode: Mode) -> (Value, Grants) {
+fn auth(provider: &Provider, demo: Option<&ModelServer>, mode: Mode, way: Way) -> (Value, Grants) {
     match provider {
         Provider::Github { token } => github(token, mode),
-        Provider::Endpoint(endpoint) => byok(endpoint, mode),
+        Provider::Endpoint(endpoint) => byok(endpoint, mode, way),
         Provider::Demo => {
             let url = demo.map(ModelServer::openai_base_url).unwrap_or_default();
             (json!({ "type": "byok", "provider": "openai", "base-url": url }), Grants::new())
@@ -239,10 +248,10 @@ fn github(token: &Given<Secret>, mode: Mode) -> (Value, Grants) {
     (json!({ "type": "github", "token": "github-token" }), Grants::from([("github-token".into(), grant)]))
 }
 
-fn byok(endpoint: &Endpoint, mode: Mode) -> (Value, Grants) {
+fn byok(endpoint: &Endpoint, mode: Mode, way: Way) -> (Value, Grants) {
     let mut grants = Grants::new();
-    let mut grant = |name: &str, value: &Secret| {
-        let destinations = vec![mode.key()];
+    let mut grant = |name: &str, value: &Secret, header: &str| {
+        let destinations = way.destinations(&endpoint.base_url.value, header, mode.key());
         grants.insert(name.to_owned(), SecretGrant { value: value.clone(), destinations });
         json!({ "secret": name })
     };
@@ -251,14 +260,14 @@ fn byok(endpoint: &Endpoint, mode: Mode) -> (Value, Grants) {
     fields.insert("provider".into(), kind_name(endpoint.kind.value).into());
     fields.insert("base-url".into(), endpoint.base_url.value.clone().into());
     if let Some(key) = &endpoint.api_key {
-        fields.insert("api-key".into(), grant("api-key", &key.value));
+        fields.insert("api-key".into(), grant("api-key", &key.value, egress::key_header(endpoint.kind.value)));
     }
     let headers: Map<String, Value> = endpoint
         .headers
         .iter()
         .map(|(name, value)| match value {
             HeaderValue::Plain(text) => (name.clone(), text.clone().into()),
-            HeaderValue::Secret(secret) => (name.clone(), grant(&format!("header:{name}"), secret)),
+            HeaderValue::Secret(secret) => (name.clone(), grant(&format!("header:{name}"), secret, name)),
         })
         .collect();
     if !headers.is_empty() {
@@ -303,7 +312,8 @@ mod tests {
             (Mode::Server, "copilot-cli", "COPILOT_SDK_AUTH_TOKEN"),
             (Mode::OneShot, "copilot-cli-oneshot", "COPILOT_GITHUB_TOKEN"),
         ] {
-            let (auth, grants) = auth(&Provider::Github { token: given(Secret::new("gho_x")) }, None, mode);
+            let (auth, grants) =
+                auth(&Provider::Github { token: given(Secret::new("gho_x")) }, None, mode, Way::Direct);
             assert_eq!(auth, json!({ "type": "github", "token": "github-token" }));
             let to = Destination::SidecarVariable { sidecar: sidecar.into(), variable: variable.into() };
             assert_eq!(grants["github-token"].destinations, [to]);
@@ -312,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoints_key_goes_only_into_the_sidecars_input() {
+    fn an_endpoints_key_goes_only_to_who_sends_it() {
         let endpoint = Endpoint {
             name: "x".into(),
             kind: given(EndpointKind::Anthropic),
@@ -326,8 +336,9 @@ mod tests {
             api_key: Some(given(Secret::new("k"))),
             max_prompt_tokens: None,
             max_output_tokens: Some(5),
+            egress: None,
         };
-        let (auth, grants) = byok(&endpoint, Mode::Server);
+        let (auth, grants) = byok(&endpoint, Mode::Server, Way::Direct);
         let expected = json!({
             "type": "byok", "provider": "anthropic", "base-url": "http://127.0.0.1:1", "wire-api": "responses",
             "api-key": { "secret": "api-key" }, "headers": { "a": "b", "c": { "secret": "header:c" } },
@@ -336,5 +347,11 @@ mod tests {
         assert_eq!(auth, expected);
         let input = [Destination::SidecarInput { sidecar: "copilot-cli".into() }];
         assert!(grants.len() == 2 && grants.values().all(|grant| grant.destinations == input));
+        let header =
+            |header: &str| [Destination::HttpHeader { origin: "http://127.0.0.1:1".into(), header: header.into() }];
+        let (same, grants) = byok(&endpoint, Mode::Server, Way::Host);
+        assert_eq!(same, expected);
+        assert_eq!(grants["api-key"].destinations, header("x-api-key"));
+        assert_eq!(grants["header:c"].destinations, header("c"));
     }
 }

@@ -9,7 +9,7 @@ use llmp_tests::fake_cli::FakeCli;
 
 /// The plugin's configuration: an endpoint nobody asks.
 pub(crate) const CONFIG: &str =
-    r#"{"model":"m","auth":{"type":"byok","provider":"openai","base-url":"http://127.0.0.1:9/v1"}}"#;
+    r#"{"egress":"direct","model":"m","auth":{"type":"byok","provider":"openai","base-url":"http://127.0.0.1:9/v1"}}"#;
 
 /// A sandbox with one streaming turn.
 pub(crate) struct Driven {

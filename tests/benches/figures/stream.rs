@@ -40,6 +40,7 @@ async fn stream(deltas: usize, pause: Option<Duration>) -> Figures {
     let program = env!("CARGO_BIN_EXE_fake_cli").into();
     let policy = Policy::new(home.path())
         .allow(llm_provider_host::Capability::Tools)
+        .allow(llm_provider_host::Capability::Http)
         .sidecar(FakeSidecar { program, args: vec![deltas.to_string()] });
     let instance = plugin.host().tenant(policy).instance(&plugin, CONFIG).expect("an instance");
     let session = instance.session();

@@ -23,7 +23,8 @@ async fn instance(test: &str, github: &FakeGithub, home: &TempDir) -> Option<Ins
     sidecar.unpack_dir = None;
     sidecar.network.api_url = Some(github.url());
     sidecar.variables = vec![("COPILOT_DEBUG_GITHUB_API_URL".into(), github.url())];
-    let policy = Policy::new(home.path()).allow(Capability::Tools).secret("github-token", grant).sidecar(sidecar);
+    let policy = Policy::new(home.path()).allow(Capability::Tools).allow(Capability::Http);
+    let policy = policy.secret("github-token", grant).sidecar(sidecar);
     let plugin = plugin().await;
     let config = r#"{"auth":{"type":"github","token":"github-token"}}"#;
     Some(plugin.host().tenant(policy).instance(&plugin, config).expect("an instance"))

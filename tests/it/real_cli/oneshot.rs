@@ -300,8 +300,8 @@ async fn a_github_token_that_is_none_is_an_authentication_error() {
     cli.network.proxy = Some("http://127.0.0.1:9".to_owned());
     let token = variable("gho_0000000000000000000000000000000000", "COPILOT_GITHUB_TOKEN");
     let home = TempDir::new().expect("a directory");
-    let policy =
-        Policy::new(home.path()).allow(Capability::Tools).secret("token", token).sidecar(CopilotOneShot { cli });
+    let policy = Policy::new(home.path()).allow(Capability::Tools).allow(Capability::Http);
+    let policy = policy.secret("token", token).sidecar(CopilotOneShot { cli });
     let config = json!({ "mode": "one-shot", "auth": { "type": "github", "token": "token" } });
     let plugin = plugin().await;
     let instance = plugin.host().tenant(policy).instance(&plugin, config.to_string()).expect("an instance");

@@ -9,8 +9,8 @@ const DESCRIPTION: &[u8] = b"llm-provider:description";
 #[test]
 fn the_copilot_plugin_can_do_what_it_needs_and_nothing_else() {
     let inspection = inspect(COPILOT, "copilot", &Limits::default()).expect("a plugin");
-    use Capability::{Catalog, Events, Log, Permissions, Sidecar, Timers, Tools};
-    assert_eq!(inspection.capabilities, [Sidecar, Tools, Permissions, Catalog, Timers, Events, Log]);
+    use Capability::{Catalog, Events, Http, Log, Permissions, Sidecar, Timers, Tools};
+    assert_eq!(inspection.capabilities, [Http, Sidecar, Tools, Permissions, Catalog, Timers, Events, Log]);
     for import in &inspection.imports {
         assert!(import.starts_with("llm:provider/"), "{import}");
     }
@@ -18,7 +18,7 @@ fn the_copilot_plugin_can_do_what_it_needs_and_nothing_else() {
     println!("figure: copilot.wasm has {} bytes and imports {names:?}", inspection.size);
     assert!(inspection.size < 1 << 20, "{}", inspection.size);
     assert_eq!(inspection.description.sidecars, ["copilot-cli", "copilot-cli-oneshot"]);
-    assert!(inspection.description.origins.is_empty());
+    assert_eq!(inspection.description.origins, ["the configured `auth.base-url`"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a configuration of the right shape may still get wrong.
 
-use super::{Auth, Byok, Config, HeaderValue, Mode, ProviderType};
+use super::{Auth, Byok, Config, Egress, HeaderValue, Mode, ProviderType};
 use llm_provider_core::frame::Secrets;
 
 /// Why a configuration cannot work, in one line.
@@ -32,6 +32,12 @@ pub(super) fn config(config: &Config, secrets: &Secrets) -> Result<(), ConfigErr
             "`connection-token` has a meaning for the mode `server` only".to_owned()
         })?;
         granted("connection-token", &token.secret, secrets)?;
+    }
+    if config.egress == Some(Egress::Host) {
+        ensure(matches!(config.auth, Auth::Byok(_)), || {
+            "`egress` cannot be `host` with GitHub: the CLI sends what it asks of GitHub itself".to_owned()
+        })?;
+        ensure(config.mode == Mode::Server, || "`egress` can be `host` in the mode `server` only".to_owned())?;
     }
     match &config.auth {
         Auth::Github(github) => granted("auth.token", &github.token, secrets),

@@ -21,6 +21,19 @@ pub enum Mode {
     OneShot,
 }
 
+/// Who sends the CLI's requests to the model.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Egress {
+    /// The host, under its policy. The key stays with it. A CLI that cannot hand its requests over is not used.
+    Host,
+    /// The host, but for a CLI that cannot hand its requests over. What holds when nothing is said.
+    #[serde(skip)]
+    HostOrDirect,
+    /// The CLI. It has the key.
+    Direct,
+}
+
 /// How the plugin works. All times in milliseconds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -28,6 +41,9 @@ pub struct Config {
     /// How the CLI is used.
     #[serde(default)]
     pub mode: Mode,
+    /// Who sends the CLI's requests to the model. For an endpoint of one's own in the mode `server`: the host, and the CLI
+    /// itself with a notice where it cannot hand them over. Otherwise always the CLI.
+    pub egress: Option<Egress>,
     /// The token that a running CLI wants of those who connect to it; for hosts that attach to one.
     pub connection_token: Option<SecretName>,
     /// The model for turns that name none. Needed for BYOK; with GitHub the CLI has a default of its own.
@@ -82,6 +98,13 @@ fn shutdown_timeout() -> Milliseconds {
 }
 
 impl Config {
+    /// Whether the host is to send the CLI's requests, and how firmly; `None` when the CLI does.
+    pub(crate) fn egress(&self) -> Option<Egress> {
+        let can = matches!(self.auth, Auth::Byok(_)) && self.mode == Mode::Server;
+        let wanted = self.egress.unwrap_or(Egress::HostOrDirect);
+        Some(wanted).filter(|wanted| can && *wanted != Egress::Direct)
+    }
+
     /// Parses and checks a configuration against the secrets that are granted.
     ///
     /// # Errors

@@ -272,7 +272,7 @@ impl Run {
             self.unknown += 1;
             return Outcome::Goes;
         };
-        let attempt = Attempt::of(failure);
+        let attempt = Attempt::of(failure).seen(self.seen.as_ref());
         let last = failure::of_attempt(&attempt);
         let repeated = matches!(attempt.status, Some(401 | 429)) && matches!(port.config.auth, Auth::Byok(_));
         self.attempt = Some(attempt);
@@ -286,7 +286,7 @@ impl Run {
         if !self.concerns(error.originating_message_id.as_ref()) {
             return;
         }
-        let attempt = self.attempt.clone().unwrap_or_default();
+        let attempt = self.attempt.clone().unwrap_or_default().seen(self.seen.as_ref());
         let failure = failure::reported(error, attempt, self.empty_message);
         let at = port.now.saturating_add(AFTER_FAILURE);
         port.arm(at);

@@ -12,6 +12,7 @@ pub(crate) use stream::Stream;
 pub(crate) use suspend::Suspension;
 pub(crate) use tools::Tools;
 
+use crate::egress::Seen;
 use crate::failure::{Attempt, Failure};
 use crate::options::Options;
 use crate::reconcile::{Answers, Plan, Server};
@@ -121,6 +122,8 @@ pub(crate) struct Run {
     permissions: BTreeMap<String, String>,
     pub(crate) suspension: Suspension,
     attempt: Option<Attempt>,
+    /// The endpoint's refusal of the last request, where it went through the host.
+    pub(crate) seen: Option<Seen>,
     failure: Option<(Failure, Instant)>,
     /// The answer is whole; only the word that the session is idle is missing, until then.
     whole_until: Option<Instant>,
@@ -158,6 +161,7 @@ impl Run {
             permissions: BTreeMap::new(),
             suspension: Suspension::default(),
             attempt: None,
+            seen: None,
             failure: None,
             whole_until: None,
             heard: 0,

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use llm_provider_core::rpc::Secret;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// No parameters.
@@ -188,7 +189,7 @@ pub(crate) struct Provider<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wire_api: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) api_key: Option<Secret>,
+    pub(crate) api_key: Option<Value<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) headers: BTreeMap<&'a str, Value<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,11 +206,11 @@ pub(crate) struct Azure<'a> {
     pub(crate) api_version: &'a str,
 }
 
-/// A header's value.
+/// A text that may be a secret.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Value<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Secret(Secret),
 }
 

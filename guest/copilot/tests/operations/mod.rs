@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::rig::{self, Rig, assistant, options, user};
+use llm_provider_guest::http_types::FailureKind;
 use llm_provider_guest::provider::{Input, PermissionDecision, SidecarEnd, SidecarFault, Turn, TurnOptions};
 use llm_provider_guest::sidecar_types::Exit;
 use llm_provider_guest::types::{Block, Message, Role, Tool, ToolCall, ToolOwner, ToolResult};
@@ -13,18 +14,41 @@ use serde_json::{Value, json};
 pub enum Op {
     Open(u64),
     Close(u64),
-    Start { session: u64, history: u8, tools: bool, returned: bool, system: bool },
+    Start {
+        session: u64,
+        history: u8,
+        tools: bool,
+        returned: bool,
+        system: bool,
+    },
     Decide(usize, bool),
     Ask(bool),
     Cancel(u64),
     Started,
     Failed,
     Exited,
-    Answer { which: usize, kind: u8 },
-    Event { session: usize, kind: usize, data: usize },
+    Answer {
+        which: usize,
+        kind: u8,
+    },
+    Event {
+        session: usize,
+        kind: usize,
+        data: usize,
+    },
     ToolResult(u64),
     Pass(u64),
     Junk(Vec<u8>),
+    /// The CLI hands over a request, more of it, or no longer wants it.
+    Handed {
+        request: u8,
+        part: u8,
+    },
+    /// The host has something of a request that was sent.
+    Http {
+        which: usize,
+        part: u8,
+    },
     Shutdown,
 }
 
@@ -143,6 +167,8 @@ impl World {
             }
             Op::Pass(time) => rig.pass(*time),
             Op::Junk(bytes) => rig.output(bytes),
+            Op::Handed { request, part } => self.handed(*request, *part),
+            Op::Http { which, part } => self.http(*which, *part),
             Op::Shutdown => {
                 self.shut = true;
                 rig.give(Input::Shutdown);
@@ -165,9 +191,53 @@ impl World {
             1 => json!({"jsonrpc": "2.0", "id": asked.id, "error": {"code": -32601, "message": "Unhandled method"}}),
             2 => json!({"jsonrpc": "2.0", "id": asked.id, "result": null}),
             _ => json!({"jsonrpc": "2.0", "id": asked.id,
-                "result": {"protocolVersion": 3, "version": "1", "messageId": format!("m{}", asked.id)}}),
+                "result": {"success": true, "protocolVersion": 3, "version": "1", "messageId": format!("m{}", asked.id)}}),
         };
         rig.frame(&answer.to_string());
+    }
+}
+
+/// The model's traffic, in any order.
+impl World {
+    fn handed(&mut self, request: u8, part: u8) {
+        let rig = &mut self.rig;
+        if rig.sidecar.is_none() || self.starting {
+            return;
+        }
+        let names = rig.all_asked.iter().rev().find_map(|asked| asked.params["sessionId"].as_str());
+        let (session, id) = (names.unwrap_or("nobody").to_owned(), format!("r{}", request % 3));
+        let (method, params) = match part % 6 {
+            0 | 1 => (
+                "httpRequestStart",
+                json!({"requestId": id, "sessionId": session, "method": "POST", "url": "http://127.0.0.1:9/v1/x",
+                    "headers": {"x": ["y"]}}),
+            ),
+            2 => (
+                "httpRequestStart",
+                json!({"requestId": id, "method": "GET", "url": "http://elsewhere/", "headers": {}}),
+            ),
+            3 => ("httpRequestChunk", json!({"requestId": id, "data": "", "cancel": true, "end": true})),
+            4 => ("httpRequestChunk", json!({"requestId": id, "data": "eA==", "binary": true, "end": true})),
+            _ => ("httpRequestChunk", json!({"requestId": id, "data": "half"})),
+        };
+        let method = format!("llmInference.{method}");
+        rig.frame(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string());
+    }
+
+    fn http(&mut self, which: usize, part: u8) {
+        let rig = &mut self.rig;
+        let Some(id) = rig.http.keys().nth(which % rig.http.len().max(1)).copied() else { return };
+        match part % 6 {
+            0 => rig.http_head(id, 200, &[]),
+            1 => rig.http_head(id, 429, &[("retry-after", "3")]),
+            2 => rig.http_chunk(id, b"\xc3"),
+            3 => {
+                rig.http.remove(&id);
+                rig.give(Input::HttpEnd(id));
+            }
+            4 => rig.http_failed(id, FailureKind::Denied, "no"),
+            _ => rig.http_failed(id, FailureKind::Broken, "cut"),
+        }
     }
 }
 
@@ -213,6 +283,7 @@ pub fn run(config: &str, ops: &[Op]) -> Rig {
     assert!(tool_waits || person_waits || world.rig.monitor.open_turns() == 0, "{:#?}", world.rig.effects.last());
     world.rig.give(Input::Shutdown);
     assert_eq!(world.rig.monitor.open_turns(), 0);
+    assert!(world.rig.http.is_empty(), "no request outlives its turn: {:?}", world.rig.http);
     world.rig
 }
 

@@ -9,22 +9,28 @@ pub mod replay;
 use llm_provider_copilot::{Copilot, Effect};
 use llm_provider_core::frame::Decoder;
 use llm_provider_guest::Plugin;
-use llm_provider_guest::effects::{EventEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect};
+use llm_provider_guest::effects::{EventEffect, HttpEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect};
 use llm_provider_guest::events::{Event, Failed, Finished, NoticeKind};
+use llm_provider_guest::http::{Request, RequestId};
+use llm_provider_guest::http_types::{Failure, FailureKind, Response, ResponseHeader};
 use llm_provider_guest::provider::{
-    Input, PermissionAnswer, PermissionDecision, Setup, SidecarBytes, SidecarEnd, SidecarStart, ToolAnswer, Turn,
-    TurnOptions,
+    HttpBytes, HttpFault, HttpHead, Input, PermissionAnswer, PermissionDecision, Setup, SidecarBytes, SidecarEnd,
+    SidecarStart, ToolAnswer, Turn, TurnOptions,
 };
 use llm_provider_guest::secrets::{Chunk, SecretInfo};
 use llm_provider_guest::sidecar_types::{Exit, SidecarId, Started};
 use llm_provider_guest::types::{Block, Message, Role, TextBlock, ToolCall, ToolResult};
 use monitor::Monitor;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The value of the one secret, as it would stand in JSON.
 pub const SECRET: &str = "s3cr\\\"et";
 
-pub const BYOK: &str = r#"{"model":"stub-model","auth":{"type":"byok","provider":"openai","base-url":"http://127.0.0.1:9/v1","api-key":{"secret":"key"}}}"#;
+/// The CLI sends its requests itself, as in the transcripts.
+pub const BYOK: &str = r#"{"egress":"direct","model":"stub-model","auth":{"type":"byok","provider":"openai","base-url":"http://127.0.0.1:9/v1","api-key":{"secret":"key"}}}"#;
+/// The host sends them.
+pub const HOSTED: &str = r#"{"egress":"host","model":"stub-model","auth":{"type":"byok","provider":"openai","base-url":"http://127.0.0.1:9/v1","api-key":{"secret":"key"}}}"#;
 pub const GITHUB: &str = r#"{"auth":{"type":"github","token":"key"}}"#;
 
 pub fn setup(config: &str) -> Setup {
@@ -73,6 +79,8 @@ pub struct Rig {
     pub stopping: bool,
     pub permissions: Vec<(u64, String)>,
     pub next_turn: u64,
+    /// Requests that the plugin sent and that have not ended.
+    pub http: BTreeMap<RequestId, Request>,
     out: Decoder,
 }
 
@@ -97,6 +105,7 @@ impl Rig {
             stopping: false,
             permissions: Vec::new(),
             next_turn: 1,
+            http: BTreeMap::new(),
             out: Decoder::default(),
         };
         rig.give(Input::OpenSession(1));
@@ -136,6 +145,12 @@ impl Rig {
             Effect::Tool(ToolEffect::Invoke(turn, call)) => self.invoked.push((*turn, call.clone())),
             Effect::Permission(PermissionEffect::Ask(turn, request)) => {
                 self.permissions.push((*turn, request.id.clone()))
+            }
+            Effect::Http(HttpEffect::Send(id, request)) => {
+                self.http.insert(*id, request.clone());
+            }
+            Effect::Http(HttpEffect::Cancel(id)) => {
+                self.http.remove(id);
             }
             Effect::Sidecar(SidecarEffect::Stop(..)) => self.stopping = true,
             Effect::Sidecar(SidecarEffect::CloseInput(_)) | Effect::Event(_) | Effect::Log(_) | Effect::Catalog(_) => {}
@@ -251,6 +266,24 @@ impl Rig {
         self.event(name, "assistant.message", message);
         self.event(name, "assistant.turn_end", json!({"turnId": "0"}));
         self.event(name, "session.idle", json!({"mode": "interactive"}));
+    }
+
+    // The host's side of HTTP.
+
+    pub fn http_head(&mut self, id: RequestId, status: u16, headers: &[(&str, &str)]) {
+        let header = |(name, value): &(&str, &str)| ResponseHeader { name: (*name).into(), value: (*value).into() };
+        let response = Response { status, headers: headers.iter().map(header).collect() };
+        self.give(Input::HttpResponse(HttpHead { id, response }));
+    }
+
+    pub fn http_chunk(&mut self, id: RequestId, data: &[u8]) {
+        self.give(Input::HttpChunk(HttpBytes { id, data: data.to_vec() }));
+    }
+
+    pub fn http_failed(&mut self, id: RequestId, kind: FailureKind, message: &str) {
+        self.http.remove(&id);
+        let failure = Failure { kind, message: message.into(), request_sent: false };
+        self.give(Input::HttpFailed(HttpFault { id, failure }));
     }
 
     // The owner's side.

@@ -1,7 +1,7 @@
 //! Holds the plugin to the contract of the world.
 
 use llm_provider_copilot::Effect;
-use llm_provider_guest::effects::{EventEffect, PermissionEffect, SidecarEffect, ToolEffect};
+use llm_provider_guest::effects::{EventEffect, HttpEffect, PermissionEffect, SidecarEffect, ToolEffect};
 use llm_provider_guest::events::{BlockKind, Event};
 use llm_provider_guest::provider::Input;
 use llm_provider_guest::types::Block;
@@ -12,6 +12,8 @@ pub struct Monitor {
     turns: BTreeMap<u64, Turn>,
     running: BTreeSet<u64>,
     started: BTreeSet<u64>,
+    sent: BTreeSet<u64>,
+    under_way: BTreeSet<u64>,
 }
 
 #[derive(Default)]
@@ -40,6 +42,12 @@ impl Monitor {
             Input::SidecarExited(end) => {
                 self.running.remove(&end.id);
             }
+            Input::HttpEnd(id) => {
+                self.under_way.remove(id);
+            }
+            Input::HttpFailed(fault) => {
+                self.under_way.remove(&fault.id);
+            }
             _ => {}
         }
     }
@@ -60,6 +68,13 @@ impl Monitor {
             }
             Effect::Tool(ToolEffect::Invoke(turn, _)) => assert!(!self.turns[turn].ended),
             Effect::Permission(PermissionEffect::Ask(turn, _)) => assert!(!self.turns[turn].ended),
+            Effect::Http(HttpEffect::Send(id, _)) => {
+                assert!(self.sent.insert(*id), "request ids are used once");
+                self.under_way.insert(*id);
+            }
+            Effect::Http(HttpEffect::Cancel(id)) => {
+                assert!(self.under_way.remove(id), "only what is under way is given up, once");
+            }
             Effect::Timer(_) | Effect::Log(_) | Effect::Catalog(_) => {}
         }
     }

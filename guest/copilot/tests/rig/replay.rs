@@ -5,6 +5,7 @@
 //! session names are translated, and requests of ours that it did not make are answered with an empty success.
 
 use super::{Rig, assistant, frame, options, user};
+use llm_provider_guest::http_types::FailureKind;
 use llm_provider_guest::provider::{Input, TurnOptions};
 use llm_provider_guest::types::{Block, Message, Role, Tool};
 use serde_json::Value;
@@ -54,6 +55,8 @@ pub struct Replay {
     ids: BTreeMap<u64, u64>,
     names: BTreeMap<String, String>,
     pending: Vec<u8>,
+    /// The CLI's names for the requests that it handed over, in order: our ids count them.
+    handed: Vec<String>,
 }
 
 /// Plays a whole transcript.
@@ -66,6 +69,7 @@ pub fn play(name: &str, config: &str, cut: Cut<'_>) -> Replay {
         ids: BTreeMap::new(),
         names: BTreeMap::new(),
         pending: Vec::new(),
+        handed: Vec::new(),
     };
     let tools = tools(&lines);
     replay.start(&lines, 0, &tools);
@@ -131,6 +135,7 @@ impl Replay {
                 }
             }
             "session.tools.handlePendingToolCall" => self.tool(lines, params),
+            "llmInference.httpResponseStart" | "llmInference.httpResponseChunk" => self.response(params),
             _ => {}
         }
         let theirs = line.value["id"].as_u64().unwrap_or(0);
@@ -174,7 +179,27 @@ impl Replay {
         self.rig.tool_result(turn, request["toolCallId"].as_str().unwrap(), &content, failed);
     }
 
+    /// What the recorded client answered in the place of the model's endpoint, as inputs of the host.
+    fn response(&mut self, params: &Value) {
+        let Some(at) = self.handed.iter().position(|name| params["requestId"] == **name) else { return };
+        let id = at as u64 + 1;
+        if let Some(status) = params["status"].as_u64() {
+            let content_type = params["headers"]["content-type"][0].as_str().unwrap();
+            return self.rig.http_head(id, u16::try_from(status).unwrap(), &[("content-type", content_type)]);
+        }
+        if let Some(message) = params["error"]["message"].as_str() {
+            return self.rig.http_failed(id, FailureKind::Broken, message);
+        }
+        self.rig.http_chunk(id, params["data"].as_str().unwrap().as_bytes());
+        if params["end"] == true {
+            self.rig.give(Input::HttpEnd(id));
+        }
+    }
+
     fn cli(&mut self, line: &Line) {
+        if line.value["method"] == "llmInference.httpRequestStart" {
+            self.handed.push(line.value["params"]["requestId"].as_str().unwrap().to_owned());
+        }
         let mut text = line.text.clone();
         if line.value.get("method").is_none() {
             let Some(theirs) = line.value["id"].as_u64() else { return };

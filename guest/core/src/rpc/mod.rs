@@ -30,6 +30,22 @@ impl<'a, P: Serialize> Request<'a, P> {
     }
 }
 
+/// The answer to a request of the peer.
+#[derive(Debug, Serialize)]
+pub struct Reply<'a, R> {
+    jsonrpc: &'static str,
+    id: &'a RawValue,
+    result: R,
+}
+
+impl<'a, R: Serialize> Reply<'a, R> {
+    /// A result. The id is given back as it came.
+    #[must_use]
+    pub fn new(id: &'a RawValue, result: R) -> Self {
+        Self { jsonrpc: "2.0", id, result }
+    }
+}
+
 /// The answer to a request that cannot be served.
 #[derive(Debug, Serialize)]
 pub struct Refusal<'a> {

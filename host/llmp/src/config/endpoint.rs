@@ -81,6 +81,7 @@ pub(super) fn assemble(
         through: table.through.as_ref().map_or(Through::Http, |through| through.value),
         max_prompt_tokens: report.choose("max-prompt-tokens", [table.max_prompt_tokens.clone()]).map(|n| n.value),
         max_output_tokens: report.choose("max-output-tokens", [table.max_output_tokens.clone()]).map(|n| n.value),
+        egress: report.choose("egress", [table.egress.clone()]).map(|given| given.value),
     })
 }
 

@@ -37,6 +37,15 @@ pub(crate) enum WireApi {
     Responses,
 }
 
+/// Who sends the requests to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Egress {
+    /// The host: the key never enters the Copilot CLI.
+    Host,
+    /// The Copilot CLI itself.
+    Direct,
+}
+
 /// A header's value: public, or a secret.
 #[derive(Clone, Debug)]
 pub(crate) enum HeaderValue {
@@ -60,6 +69,8 @@ pub(crate) struct Endpoint {
     pub(crate) through: Through,
     pub(crate) max_prompt_tokens: Option<u32>,
     pub(crate) max_output_tokens: Option<u32>,
+    /// Who sends the requests; the host where that can be, when absent.
+    pub(crate) egress: Option<Egress>,
 }
 
 /// Who answers.

@@ -3,7 +3,7 @@
 use super::document::Section;
 use super::file::secret_place;
 use super::secrets::{SecretPlace, looks_like_github_token};
-use super::{EndpointKind, From, Through, WireApi};
+use super::{Egress, EndpointKind, From, Through, WireApi};
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 
@@ -17,6 +17,9 @@ pub(super) const WIRES: [(&str, WireApi); 2] =
 
 /// The ways to an endpoint by the names of `through`.
 const WAYS: [(&str, Through); 2] = [("http", Through::Http), ("copilot", Through::Copilot)];
+
+/// Who sends the requests, by the names of `egress`.
+const EGRESS: [(&str, Egress); 2] = [("host", Egress::Host), ("direct", Egress::Direct)];
 
 /// Headers that carry nothing but secrets.
 const SECRET_HEADERS: [&str; 6] =
@@ -38,6 +41,7 @@ pub(super) struct EndpointTable {
     pub(super) secret_headers: BTreeMap<String, From<SecretPlace>>,
     pub(super) max_prompt_tokens: Option<From<u32>>,
     pub(super) max_output_tokens: Option<From<u32>>,
+    pub(super) egress: Option<From<Egress>>,
 }
 
 impl EndpointTable {
@@ -55,6 +59,7 @@ impl EndpointTable {
             secret_headers: secret_headers(&mut section)?,
             max_prompt_tokens: section.count("max-prompt-tokens")?,
             max_output_tokens: section.count("max-output-tokens")?,
+            egress: section.one_of("egress", &EGRESS)?,
         };
         section.finish()?;
         table.headers.iter().try_for_each(|(name, value)| public_header(name, value))?;

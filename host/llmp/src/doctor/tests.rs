@@ -32,7 +32,7 @@ const PLUGIN_AND_MACHINE: &str = "
 plugin
   name: copilot [VERSION] (embedded)
   size: [SIZE]
-  imports: sidecar, tools, permissions, catalog, timers, events, log
+  imports: http, sidecar, tools, permissions, catalog, timers, events, log
 
 machine
   platform: [PLATFORM]

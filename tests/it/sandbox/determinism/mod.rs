@@ -11,7 +11,7 @@ use llmp_tests::rig;
 use player::{Call, Machine, play};
 use std::path::PathBuf;
 
-const CONFIG: &str = r#"{"model":"stub-model","auth":{"type":"byok","provider":"openai","base-url":"http://127.0.0.1:9/v1","api-key":{"secret":"key"}}}"#;
+const CONFIG: &str = r#"{"egress":"direct","model":"stub-model","auth":{"type":"byok","provider":"openai","base-url":"http://127.0.0.1:9/v1","api-key":{"secret":"key"}}}"#;
 const SEED: u64 = 42;
 
 impl Machine for Sandbox {

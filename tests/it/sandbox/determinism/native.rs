@@ -4,7 +4,7 @@ use llm_provider_copilot::{Copilot, Effect as Guest};
 use llm_provider_guest as guest;
 use llm_provider_guest::Plugin;
 use llm_provider_guest::effects::{
-    CatalogEffect, EventEffect, LogEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect,
+    CatalogEffect, EventEffect, HttpEffect, LogEffect, PermissionEffect, SidecarEffect, TimerEffect, ToolEffect,
 };
 use llm_provider_host::wit::provider as host;
 use llm_provider_host::{Block, Effect, Role};
@@ -40,6 +40,8 @@ fn guest_text(effect: &Guest) -> String {
         Guest::Timer(TimerEffect::Clear(id)) => format!("clear {id}"),
         Guest::Tool(ToolEffect::Invoke(turn, call)) => format!("invoke {turn} {call:?}"),
         Guest::Log(LogEffect(level, text)) => format!("log {level:?} {text}"),
+        Guest::Http(HttpEffect::Send(id, request)) => format!("request {id} {request:?}"),
+        Guest::Http(HttpEffect::Cancel(id)) => format!("give up {id}"),
     }
 }
 
@@ -57,7 +59,8 @@ pub(crate) fn text_of(effect: &Effect) -> String {
         Effect::TimerClear(id) => format!("clear {id}"),
         Effect::ToolInvoke(turn, call) => format!("invoke {turn} {call:?}"),
         Effect::Log(level, text) => format!("log {level:?} {text}"),
-        Effect::HttpSend(..) | Effect::HttpCancel(_) => panic!("the plugin has no HTTP"),
+        Effect::HttpSend(id, request) => format!("request {id} {request:?}"),
+        Effect::HttpCancel(id) => format!("give up {id}"),
     }
 }
 

@@ -1,0 +1,88 @@
+//! What was seen on the way of a model's answer: more than the CLI tells of it.
+
+use crate::failure::Failure;
+use llm_provider_core::classify::Fault;
+use llm_provider_guest::http_types::{self, FailureKind, Response};
+use llm_provider_guest::types::Milliseconds;
+
+/// The refusal of a request by the model's endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) status: Option<u16>,
+    pub(crate) retry_after: Option<Milliseconds>,
+    pub(crate) request_id: Option<String>,
+}
+
+impl Seen {
+    /// What a response tells, when it is a refusal.
+    pub(crate) fn of(response: &Response) -> Option<Self> {
+        if response.status < 400 {
+            return None;
+        }
+        let value =
+            |name: &str| response.headers.iter().find(|header| header.name == name).map(|header| header.value.trim());
+        let number = |name: &str| value(name).and_then(|text| text.parse::<u64>().ok());
+        let seconds = || number("retry-after").map(|seconds| seconds.saturating_mul(1_000));
+        // OpenAI and most others; Anthropic; Azure.
+        let request_id = ["x-request-id", "request-id", "apim-request-id"].into_iter().find_map(value);
+        Some(Self {
+            status: Some(response.status),
+            retry_after: number("retry-after-ms").or_else(seconds),
+            request_id: request_id.filter(|id| !id.is_empty()).map(str::to_owned),
+        })
+    }
+}
+
+/// The error code for the CLI, as its own HTTP client would have it.
+pub(super) fn code(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Denied => "EACCES",
+        FailureKind::Invalid => "EINVAL",
+        FailureKind::Dns => "ENOTFOUND",
+        FailureKind::Connect => "ECONNREFUSED",
+        FailureKind::Tls => "ERR_TLS_CERT",
+        FailureKind::Timeout => "ETIMEDOUT",
+        FailureKind::Broken => "ECONNRESET",
+        FailureKind::TooLarge => "EMSGSIZE",
+    }
+}
+
+/// A failure that no repetition can help. The CLI takes every one for a broken connection and would try five times more.
+pub(super) fn last(failure: &http_types::Failure) -> Option<Failure> {
+    let (fault, what, hint) = match failure.kind {
+        FailureKind::Denied => (
+            Fault::Denied,
+            "the host's policy refused the request to the model's endpoint",
+            Some("grant the endpoint's origin, and its key to the header that carries it; or set `egress` to `direct`"),
+        ),
+        FailureKind::Invalid => (Fault::Invalid, "the request to the model's endpoint is malformed", None),
+        FailureKind::Tls => (Fault::Certificate, "the certificate of the model's endpoint is not accepted", None),
+        FailureKind::TooLarge => (Fault::TooLarge, "the answer of the model's endpoint is too large", None),
+        FailureKind::Dns | FailureKind::Connect | FailureKind::Timeout | FailureKind::Broken => return None,
+    };
+    let message = format!("{what}: {}", failure.message);
+    Some(Failure::of(fault, message).with_hint(hint.map(str::to_owned)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use llm_provider_guest::http_types::ResponseHeader;
+
+    fn seen(status: u16, headers: &[(&str, &str)]) -> Option<Seen> {
+        let header = |(name, value): &(&str, &str)| ResponseHeader { name: (*name).into(), value: (*value).into() };
+        Seen::of(&Response { status, headers: headers.iter().map(header).collect() })
+    }
+
+    #[test]
+    fn a_refusal_tells_when_to_come_back_and_its_name() {
+        let all = [("retry-after", "3"), ("retry-after-ms", "1500"), ("x-request-id", "r"), ("request-id", "q")];
+        let told = Seen { status: Some(429), retry_after: Some(1_500), request_id: Some("r".into()) };
+        assert_eq!(seen(429, &all), Some(told));
+        assert_eq!(seen(503, &[("retry-after", "3")]).unwrap().retry_after, Some(3_000));
+        for value in ["", "-1", "NaN", "Wed, 21 Oct 2015 07:28:00 GMT", "1e9", "99999999999999999999"] {
+            assert_eq!(seen(503, &[("retry-after", value)]).unwrap().retry_after, None, "{value}");
+        }
+        assert_eq!(seen(200, &all), None);
+    }
+}
