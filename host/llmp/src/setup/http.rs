@@ -82,9 +82,6 @@ fn anthropic(endpoint: &Endpoint, config: &mut Map<String, Value>, granted: &mut
         }
         (None, None) => {}
     }
-    if let Some(most) = endpoint.max_output_tokens {
-        config.insert("max-output-tokens".into(), most.into());
-    }
 }
 
 /// Secrets on their way into headers of one origin.
@@ -163,7 +160,10 @@ mod tests {
         azure.api_version = Some("2024-10-21".into());
         azure.wire_api = Some(WireApi::Responses);
         let config = direct(&azure).unwrap().config;
-        assert_eq!((&config["deployments"], &config["service"], &config["api"]), (&json!(true), &json!("azure"), &json!("responses")));
+        assert_eq!(
+            (&config["deployments"], &config["service"], &config["api"]),
+            (&json!(true), &json!("azure"), &json!("responses"))
+        );
         azure.base_url = given("https://r.openai.azure.com/openai/v1/".into());
         assert_eq!(direct(&azure).unwrap().config.get("deployments"), None);
     }
@@ -178,7 +178,7 @@ mod tests {
         ]);
         let direct = direct(&claude).unwrap();
         let expected = json!({
-            "base-url": "https://m.example", "auth-token": { "secret": "auth-token" }, "max-output-tokens": 5,
+            "base-url": "https://m.example", "auth-token": { "secret": "auth-token" },
             "headers": { "X-Team": "blue", "X-Key": { "secret": "header:X-Key" } },
         });
         assert_eq!(direct.config, expected);
