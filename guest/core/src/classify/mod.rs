@@ -114,11 +114,17 @@ pub fn classify(facts: &Facts<'_>) -> Meaning {
     }
     let meaning = facts
         .code
-        .and_then(code::meaning)
+        .and_then(|code| code::meaning(code, facts.retry_after))
         .or_else(|| facts.status.and_then(|status| status::meaning(status, facts.retry_after)))
         .or_else(|| facts.class.and_then(|class| code::class(class, facts.retry_after)))
         .unwrap_or_else(|| remaining(facts.fault));
     told(meaning, facts)
+}
+
+/// Whether a word is an error code whose meaning is known: for dialects that have several words and must choose one.
+#[must_use]
+pub fn is_known_code(code: &str) -> bool {
+    code::meaning(code, None).is_some()
 }
 
 /// The provider's own word on whether to try again. An exhausted quota or a conversation that is too long stays what it
