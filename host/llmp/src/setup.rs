@@ -119,8 +119,8 @@ impl<'a> Foundation<'a> {
     pub(crate) async fn answerer(&self, resolved: &Resolved, needed: bool) -> Result<Answerer, Failure> {
         match &resolved.provider.value {
             Provider::Endpoint(endpoint) if endpoint.through == Through::Http => {
-                let http::Direct { component, plugin, config, secrets } = http::direct(endpoint)?;
-                let plugin = self.load(component, plugin).await?;
+                let http::Direct { config, secrets } = http::direct(endpoint)?;
+                let plugin = self.load(embedded(resolved)).await?;
                 let egress = egress::open(&endpoint.base_url.value, &resolved.sidecar.network)?;
                 let policy = self.policy(resolved, secrets).egress(egress);
                 let instance = self.host.tenant(policy).instance(&plugin, config.to_string())?;
@@ -131,7 +131,7 @@ impl<'a> Foundation<'a> {
     }
 
     /// The plugin of the command line, or an embedded one.
-    async fn load(&self, embedded: &'static [u8], name: &str) -> Result<Plugin, Failure> {
+    async fn load(&self, (embedded, name): (&'static [u8], &str)) -> Result<Plugin, Failure> {
         let Some(path) = self.file else {
             return Ok(self.host.load(embedded, &format!("the embedded plugin `{name}`")).await?);
         };
@@ -154,6 +154,14 @@ impl<'a> Foundation<'a> {
         }
         policy.permissions = permissions(&resolved.tools.permissions, self.asker.clone());
         secrets.into_iter().fold(policy, |policy, (name, grant)| policy.secret(name, grant))
+    }
+}
+
+/// The embedded plugin that answers, and its name.
+pub(crate) fn embedded(resolved: &Resolved) -> (&'static [u8], &'static str) {
+    match &resolved.provider.value {
+        Provider::Endpoint(endpoint) if endpoint.through == Through::Http => http::plugin(endpoint.kind.value),
+        _ => (llm_provider_bundle::COPILOT, "copilot"),
     }
 }
 

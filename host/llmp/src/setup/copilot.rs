@@ -56,7 +56,7 @@ pub(super) async fn answerer(
     resolved: &Resolved,
     needed: bool,
 ) -> Result<Answerer, Failure> {
-    let plugin = foundation.load(llm_provider_bundle::COPILOT, "copilot").await?;
+    let plugin = foundation.load(super::embedded(resolved)).await?;
     let artefact = foundation.surroundings.artefact(resolved)?;
     let mode = if resolved.legacy { Mode::OneShot } else { Mode::Server };
     let own_cli = resolved.attach.is_none() || resolved.legacy;

@@ -10,15 +10,11 @@ use serde_json::{Map, Value, json};
 /// What it takes to ask an endpoint.
 #[derive(Debug)]
 pub(super) struct Direct {
-    /// The embedded plugin.
-    pub(super) component: &'static [u8],
-    /// Its name.
-    pub(super) plugin: &'static str,
     pub(super) config: Value,
     pub(super) secrets: Grants,
 }
 
-/// The plugin that speaks the endpoint's dialect, with its secrets bound to the endpoint's origin.
+/// The configuration of the plugin that speaks the endpoint's dialect, with its secrets bound to the endpoint's origin.
 pub(super) fn direct(endpoint: &Endpoint) -> Result<Direct, Failure> {
     let origin = Origin::of(&endpoint.base_url.value).map_err(|error| {
         let message = format!("{} is no address of an endpoint: {error}", endpoint.base_url.from);
@@ -31,17 +27,19 @@ pub(super) fn direct(endpoint: &Endpoint) -> Result<Direct, Failure> {
     if !headers.is_empty() {
         config.insert("headers".into(), headers.into());
     }
-    let (component, plugin) = match endpoint.kind.value {
-        EndpointKind::OpenAi | EndpointKind::Azure => {
-            openai(endpoint, &mut config, &mut granted);
-            (llm_provider_bundle::OPENAI, "openai")
-        }
-        EndpointKind::Anthropic => {
-            anthropic(endpoint, &mut config, &mut granted);
-            (llm_provider_bundle::ANTHROPIC, "anthropic")
-        }
-    };
-    Ok(Direct { component, plugin, config: config.into(), secrets: granted.secrets })
+    match endpoint.kind.value {
+        EndpointKind::OpenAi | EndpointKind::Azure => openai(endpoint, &mut config, &mut granted),
+        EndpointKind::Anthropic => anthropic(endpoint, &mut config, &mut granted),
+    }
+    Ok(Direct { config: config.into(), secrets: granted.secrets })
+}
+
+/// The embedded plugin that speaks a dialect, and its name.
+pub(super) fn plugin(kind: EndpointKind) -> (&'static [u8], &'static str) {
+    match kind {
+        EndpointKind::OpenAi | EndpointKind::Azure => (llm_provider_bundle::OPENAI, "openai"),
+        EndpointKind::Anthropic => (llm_provider_bundle::ANTHROPIC, "anthropic"),
+    }
 }
 
 fn openai(endpoint: &Endpoint, config: &mut Map<String, Value>, granted: &mut Granted) {
