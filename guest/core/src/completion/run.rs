@@ -84,20 +84,16 @@ pub(super) enum Flow {
 }
 
 impl<R: Reader> Run<R> {
-    /// A turn that sends its first request, or cannot.
-    pub(super) fn start<D: Dialect<Reader = R>>(
-        session: SessionId,
-        turn: Turn,
-        asked: Asked,
-        step: &mut Step<'_, D>,
-    ) -> (Self, Flow) {
+    /// A turn that has not asked anything yet.
+    pub(super) fn new(session: SessionId, mut turn: Turn, asked: Asked) -> Self {
         let Asked { ask, owner, timeout } = asked;
+        turn.set_model(ask.model.clone());
         let calls = ask.messages.iter().flat_map(|message| &message.blocks).filter_map(|block| match block {
             Block::ToolCall(call) => Some(call.id.clone()),
             _ => None,
         });
         let names = CallNames::new(calls);
-        let mut run = Self {
+        Self {
             session,
             turn,
             ask,
@@ -109,10 +105,8 @@ impl<R: Reader> Run<R> {
             request_id: None,
             unknown: 0,
             timeout,
-            heard: step.now,
-        };
-        let flow = run.call(step);
-        (run, flow)
+            heard: 0,
+        }
     }
 
     /// The request under way.
@@ -128,7 +122,8 @@ impl<R: Reader> Run<R> {
         self.request().map(|_| self.heard.saturating_add(self.timeout))
     }
 
-    fn call<D: Dialect<Reader = R>>(&mut self, step: &mut Step<'_, D>) -> Flow {
+    /// Asks the model.
+    pub(super) fn call<D: Dialect<Reader = R>>(&mut self, step: &mut Step<'_, D>) -> Flow {
         let request = match step.dialect.request(&self.ask) {
             Ok(request) => request,
             Err(failure) => return Flow::Failed(failure),
@@ -219,19 +214,22 @@ impl<R: Reader> Run<R> {
 
     /// The endpoint was silent for too long.
     pub(super) fn silent<D: Dialect<Reader = R>>(&mut self, step: &mut Step<'_, D>) -> Flow {
-        self.give_up(step);
+        self.give_up(step.out);
         let failure = fault::silent(self.timeout / 1_000);
         match self.stage {
             Stage::Answering(..) => self.answered_or(failure, step),
-            _ => Flow::Failed(failure),
+            _ => {
+                self.stage = Stage::Done;
+                Flow::Failed(failure)
+            }
         }
     }
 
     /// Closes the connection, if there is one. The request may have reached the model.
-    pub(super) fn give_up<D>(&mut self, step: &mut Step<'_, D>) {
+    fn give_up(&mut self, out: &mut Vec<Effect>) {
         if let Some(request) = self.request() {
             self.turn.request_sent();
-            step.out.push(HttpEffect::Cancel(request).into());
+            out.push(HttpEffect::Cancel(request).into());
         }
     }
 
@@ -314,8 +312,9 @@ impl<R: Reader> Run<R> {
         self.turn.finish(reason, self.request_id.take(), out);
     }
 
-    /// The turn's one last event.
+    /// The turn's one last event. Nobody listens any more to a request that is under way.
     pub(super) fn fail(mut self, failure: Failure, out: &mut Vec<Effect>) {
+        self.give_up(out);
         self.pay(out);
         self.tell_unknown(out);
         let request_id = failure.request_id.clone().or(self.request_id.take());
