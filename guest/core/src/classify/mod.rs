@@ -114,7 +114,7 @@ pub fn classify(facts: &Facts<'_>) -> Meaning {
     }
     let meaning = facts
         .code
-        .and_then(code::meaning)
+        .and_then(|code| code::meaning(code, facts.retry_after))
         .or_else(|| facts.status.and_then(|status| status::meaning(status, facts.retry_after)))
         .or_else(|| facts.class.and_then(|class| code::class(class, facts.retry_after)))
         .unwrap_or_else(|| remaining(facts.fault));
