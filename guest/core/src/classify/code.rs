@@ -12,9 +12,11 @@ pub(super) fn meaning(code: &str, hint: Option<Milliseconds>) -> Option<Meaning>
         "context_length_exceeded" | "model_max_prompt_tokens_exceeded" | "prompt_too_long" | "request_too_large" => {
             Meaning::new(K::ContextLength, S::Request, V::Compact)
         }
-        "insufficient_quota" | "quota_exceeded" | "billing_hard_limit_reached" | "billing_not_active" | "billing_error" => {
-            Meaning::new(K::Quota, S::User, V::Surface)
-        }
+        "insufficient_quota"
+        | "quota_exceeded"
+        | "billing_hard_limit_reached"
+        | "billing_not_active"
+        | "billing_error" => Meaning::new(K::Quota, S::User, V::Surface),
         "invalid_api_key" | "authentication_error" => Meaning::new(K::Authentication, S::User, V::Surface),
         "permission_error" => Meaning::new(K::Permission, S::User, V::Surface),
         "model_not_found" | "model_not_supported" | "DeploymentNotFound" | "not_found_error" => {

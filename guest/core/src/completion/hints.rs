@@ -44,24 +44,31 @@ fn seconds_or_date(value: &str, headers: &[ResponseHeader]) -> Option<Millisecon
     number(value, 1_000.0).or_else(|| until(http_date(value)?, headers))
 }
 
-/// When the last of the limits that are used up is reset. A limit of which is not said how much remains may be the one.
+/// When the last of the limits that are used up is reset.
 fn reset(headers: &[ResponseHeader]) -> Option<Milliseconds> {
-    let named = |name: &str| -> Option<Milliseconds> {
-        let (remaining, read): (String, fn(&str, &[ResponseHeader]) -> Option<Milliseconds>) =
-            if let Some(limit) = name.strip_prefix("x-ratelimit-reset-") {
-                (format!("x-ratelimit-remaining-{limit}"), span)
-            } else {
-                let limit = name.strip_prefix("anthropic-ratelimit-")?.strip_suffix("-reset")?;
-                (format!("anthropic-ratelimit-{limit}-remaining"), moment)
-            };
-        let used_up = header(headers, &remaining).is_none_or(|left| left.trim().parse() == Ok(0.0));
-        if used_up { read(header(headers, name)?, headers) } else { None }
-    };
-    headers.iter().filter_map(|header| named(&header.name)).max()
+    let pause = |header: &ResponseHeader| openai(&header.name, headers).or_else(|| anthropic(&header.name, headers));
+    headers.iter().filter_map(pause).max()
+}
+
+fn openai(name: &str, headers: &[ResponseHeader]) -> Option<Milliseconds> {
+    let limit = name.strip_prefix("x-ratelimit-reset-")?;
+    let used_up = used_up(&format!("x-ratelimit-remaining-{limit}"), headers);
+    used_up.then(|| span(header(headers, name)?)).flatten()
+}
+
+fn anthropic(name: &str, headers: &[ResponseHeader]) -> Option<Milliseconds> {
+    let limit = name.strip_prefix("anthropic-ratelimit-")?.strip_suffix("-reset")?;
+    let used_up = used_up(&format!("anthropic-ratelimit-{limit}-remaining"), headers);
+    used_up.then(|| moment(header(headers, name)?, headers)).flatten()
+}
+
+/// A limit of which is not said how much remains may be the one that was met.
+fn used_up(remaining: &str, headers: &[ResponseHeader]) -> bool {
+    header(headers, remaining).is_none_or(|left| left.trim().parse() == Ok(0.0))
 }
 
 /// A span such as `6m0s` or `20ms`, or a number of seconds.
-fn span(value: &str, _: &[ResponseHeader]) -> Option<Milliseconds> {
+fn span(value: &str) -> Option<Milliseconds> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<f64>() {
         return (seconds < UNIX_TIME).then(|| number(value, 1_000.0)).flatten();
