@@ -4,7 +4,8 @@ use super::{Meaning, status};
 use llm_provider_guest::errors::{ErrorKind as K, ErrorScope as S, Verdict as V};
 use llm_provider_guest::types::Milliseconds;
 
-/// What a provider's error code says; `None` for one that is not known, where the status decides.
+/// What a provider's error code says; `None` for one that is not known, where the status decides. Among those is
+/// Anthropic's `invalid_request_error`, which comes with many statuses and says less than they do.
 pub(super) fn meaning(code: &str, hint: Option<Milliseconds>) -> Option<Meaning> {
     let after = |pause: Milliseconds| V::RetryAfter(hint.unwrap_or(pause));
     Some(match code {
@@ -12,15 +13,21 @@ pub(super) fn meaning(code: &str, hint: Option<Milliseconds>) -> Option<Meaning>
         | "model_max_prompt_tokens_exceeded"
         | "prompt_too_long"
         | "string_above_max_length"
-        | "exceed_context_size_error" => Meaning::new(K::ContextLength, S::Request, V::Compact),
-        "insufficient_quota" | "quota_exceeded" | "billing_hard_limit_reached" | "billing_not_active" => {
-            Meaning::new(K::Quota, S::User, V::Surface)
+        | "exceed_context_size_error"
+        | "request_too_large" => Meaning::new(K::ContextLength, S::Request, V::Compact),
+        "insufficient_quota"
+        | "quota_exceeded"
+        | "billing_hard_limit_reached"
+        | "billing_not_active"
+        | "billing_error" => Meaning::new(K::Quota, S::User, V::Surface),
+        "invalid_api_key" | "account_deactivated" | "authentication_error" => {
+            Meaning::new(K::Authentication, S::User, V::Surface)
         }
-        "invalid_api_key" | "account_deactivated" => Meaning::new(K::Authentication, S::User, V::Surface),
+        "permission_error" => Meaning::new(K::Permission, S::User, V::Surface),
         "invalid_organization" | "unsupported_country_region_territory" => {
             Meaning::new(K::Permission, S::Org, V::Surface)
         }
-        "model_not_found" | "model_not_supported" | "DeploymentNotFound" => {
+        "model_not_found" | "model_not_supported" | "DeploymentNotFound" | "not_found_error" => {
             Meaning::new(K::NotFound, S::Model, V::SwitchModel)
         }
         "content_filter"
@@ -33,8 +40,9 @@ pub(super) fn meaning(code: &str, hint: Option<Milliseconds>) -> Option<Meaning>
         | "image_parse_error"
         | "unsupported_image_media_type"
         | "failed_to_download_image" => Meaning::new(K::InvalidRequest, S::Request, V::Surface),
-        "rate_limit_exceeded" => Meaning::new(K::RateLimit, S::User, after(status::LIMITED)),
-        "server_error" => Meaning::new(K::Internal, S::Model, after(status::SHORT)),
+        "rate_limit_exceeded" | "rate_limit_error" => Meaning::new(K::RateLimit, S::User, after(status::LIMITED)),
+        "server_error" | "api_error" => Meaning::new(K::Internal, S::Model, after(status::SHORT)),
+        "timeout_error" => Meaning::new(K::Timeout, S::Model, after(status::SHORT)),
         "model_overloaded" | "overloaded_error" | "engine_overloaded" => {
             Meaning::new(K::Overloaded, S::Model, after(status::BUSY))
         }

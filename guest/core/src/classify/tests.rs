@@ -134,3 +134,34 @@ fn types_decide_where_there_is_neither_code_nor_status() {
     assert_eq!(class("not_found_error"), (K::NotFound, S::Model, V::SwitchModel));
     assert_eq!(class("tokens"), (K::RateLimit, S::User, V::RetryAfter(30_000)));
 }
+
+/// The types of Anthropic's errors, as they come within a stream: without a status.
+#[test]
+fn types_of_anthropic() {
+    let table = [
+        ("authentication_error", (K::Authentication, S::User, V::Surface)),
+        ("billing_error", (K::Quota, S::User, V::Surface)),
+        ("permission_error", (K::Permission, S::User, V::Surface)),
+        ("not_found_error", (K::NotFound, S::Model, V::SwitchModel)),
+        ("request_too_large", (K::ContextLength, S::Request, V::Compact)),
+        ("rate_limit_error", (K::RateLimit, S::User, V::RetryAfter(30_000))),
+        ("overloaded_error", (K::Overloaded, S::Model, V::RetryAfter(2_000))),
+        ("api_error", (K::Internal, S::Model, V::RetryAfter(500))),
+        ("timeout_error", (K::Timeout, S::Model, V::RetryAfter(500))),
+        ("invalid_request_error", (K::Internal, S::Request, V::Surface)),
+    ];
+    for (code, want) in table {
+        assert_eq!(row(Fault::Provider, None, None, Some(code)), want, "{code}");
+    }
+    // Which says nothing more than the status.
+    let row = row(Fault::Provider, None, Some(413), Some("invalid_request_error"));
+    assert_eq!(row, (K::ContextLength, S::Request, V::Compact));
+}
+
+#[test]
+fn a_hint_decides_the_pause_of_a_code_too() {
+    for code in ["rate_limit_error", "overloaded_error", "api_error", "timeout_error"] {
+        let facts = Facts { code: Some(code), retry_after: Some(7_000), ..Facts::of(Fault::Provider) };
+        assert_eq!(classify(&facts).verdict, V::RetryAfter(7_000), "{code}");
+    }
+}

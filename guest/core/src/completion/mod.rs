@@ -19,5 +19,5 @@ mod run;
 pub use dialect::{ACTIVITY_TIMEOUT, Ask, Dialect, Page, Reader, Settings, header};
 pub use effect::Effect;
 pub use engine::Completions;
-pub use hints::Hints;
+pub use hints::{Hints, of as hints};
 pub use piece::{BlockKey, Piece};
