@@ -199,6 +199,8 @@ fn wire_name(wire: WireApi) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Through;
+    use std::collections::BTreeMap;
 
     fn given<T>(value: T) -> Given<T> {
         Given { value, from: "test".into() }
@@ -232,6 +234,8 @@ mod tests {
                 ("c".into(), HeaderValue::Secret(Secret::new("d"))),
             ]),
             api_key: Some(given(Secret::new("k"))),
+            token: None,
+            through: Through::Copilot,
             max_prompt_tokens: None,
             max_output_tokens: Some(5),
             egress: None,
