@@ -152,11 +152,13 @@ fn what_is_not_known_is_told_and_pings_are_not() {
         r#"{"type":"response.new.thing","output_index":"odd"}"#,
         r#"{"type":"response.web_search_call.searching","output_index":0}"#,
         r#"{"type":"keepalive","sequence_number":3}"#,
-        r#"{"type":"response.completed","response":{"output":[]}}"#,
+        r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"web_search_call","content":7}}"#,
+        r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"web_search_call","content":7}}"#,
+        r#"{"type":"response.completed","response":{"output":[{"type":"web_search_call","content":7}]}}"#,
     ];
     let (pieces, end) = read(&responses(), &named(&events), &[]);
     end.unwrap();
-    assert_eq!(pieces, [Piece::Unknown, Piece::Unknown, Piece::Stopped(F::Stop)]);
+    assert_eq!(pieces, [Piece::Unknown, Piece::Unknown, Piece::Unknown, Piece::Stopped(F::Stop)]);
 }
 
 #[test]
@@ -169,7 +171,7 @@ fn whole_answers_are_read_like_streams() {
         let blocks: Vec<String> = answer.blocks.into_iter().map(|(block, _)| block).collect();
         Ok((blocks, answer.stopped, answer.usage.map_or(0, |usage| usage.input_tokens)))
     };
-    let failed = |api, body| {
+    let failed = |api: &llm_provider_openai::AnyApi, body: &str| {
         let result: Result<_, llm_provider_core::classify::Failure> = whole(api, body);
         result.unwrap_err().error().kind
     };

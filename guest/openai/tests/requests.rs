@@ -1,4 +1,5 @@
 //! Requests, option by option.
+#![allow(clippy::unwrap_used)] // a panic here is a test that fails
 
 mod rig;
 
@@ -59,6 +60,7 @@ fn conversation() -> Vec<Message> {
             thinking("hm", Some(r#"{"id":"rs_1","encrypted_content":"gAAA"}"#)),
             thinking("foreign", Some("EqQBCg==")),
             text("one"),
+            text("more"),
             call("a"),
             call("b"),
         ]),
@@ -102,7 +104,7 @@ fn a_conversation_in_chat_completions() {
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,AQID"}},
             {"type": "image_url", "image_url": {"url": "https://i.example/x.png"}},
         ]},
-        {"role": "assistant", "content": "one", "tool_calls": [
+        {"role": "assistant", "content": "one\n\nmore", "tool_calls": [
             {"id": "a", "type": "function", "function": function},
             {"id": "b", "type": "function", "function": function},
         ]},
@@ -129,6 +131,7 @@ fn a_conversation_in_responses() {
         ]},
         {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "gAAA"},
         {"type": "message", "role": "assistant", "content": "one"},
+        {"type": "message", "role": "assistant", "content": "more"},
         {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{\"a\":1}"},
         {"type": "function_call", "call_id": "b", "name": "f", "arguments": "{\"a\":1}"},
         {"type": "function_call_output", "call_id": "a", "output": "A"},

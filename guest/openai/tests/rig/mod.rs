@@ -1,5 +1,6 @@
 //! What the tests of this crate have in common.
 #![allow(dead_code)] // each test uses a part of it
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)] // a panic here is a test that fails
 
 use llm_provider_core::classify::Failure;
 use llm_provider_core::completion::{Ask, BlockKey, Dialect, Piece, Reader};
