@@ -76,7 +76,9 @@ impl Said {
         let inner = error.pointer("/innererror/code").and_then(word);
         // The data of a Responses stream's error event has the name of the event as its type.
         let class = text("type").filter(|class| class != "error").or_else(|| text("status"));
-        let words = [code.as_ref(), inner.as_ref(), class.as_ref()];
+        // This class is said of every failure from 500 on, whose status says more.
+        let telling = class.as_ref().filter(|class| *class != "server_error");
+        let words = [code.as_ref(), inner.as_ref(), telling];
         let known = words.into_iter().flatten().find(|word| is_known_code(word)).cloned();
         Self { message, code: known.or(code), class, param: text("param"), status }
     }

@@ -62,6 +62,7 @@ pub(super) fn class(class: &str, hint: Option<Milliseconds>) -> Option<Meaning> 
             Meaning::new(K::RateLimit, S::User, V::RetryAfter(hint.unwrap_or(status::LIMITED)))
         }
         "invalid_request_error" => Meaning::new(K::InvalidRequest, S::Request, V::Surface),
+        "server_error" => Meaning::new(K::Internal, S::Model, V::RetryAfter(hint.unwrap_or(status::SHORT))),
         "not_found_error" => Meaning::new(K::NotFound, S::Model, V::SwitchModel),
         "context_limit" => Meaning::new(K::ContextLength, S::Request, V::Compact),
         _ => return None,

@@ -132,6 +132,7 @@ fn types_decide_where_there_is_neither_code_nor_status() {
     assert_eq!(class("authentication_error"), (K::Authentication, S::User, V::Surface));
     assert_eq!(class("permission_error"), (K::Permission, S::User, V::Surface));
     assert_eq!(class("not_found_error"), (K::NotFound, S::Model, V::SwitchModel));
+    assert_eq!(class("server_error"), (K::Internal, S::Model, V::RetryAfter(500)));
     assert_eq!(class("tokens"), (K::RateLimit, S::User, V::RetryAfter(30_000)));
 }
 
