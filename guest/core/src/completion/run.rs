@@ -151,12 +151,10 @@ impl<R: Reader> Run<R> {
             self.stage = Stage::Refused(request, response, Vec::new());
             return Flow::On;
         }
-        let kind = header(&response.headers, "content-type").unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if kind == "text/html" {
+        if fault::is_web_page(&response) {
             return Flow::Failed(fault::web_page());
         }
-        let streamed = kind != "application/json";
+        let streamed = fault::media_type(&response) != "application/json";
         self.stage = Stage::Answering(request, Box::new(Reply::new(step.dialect.reader(&self.ask), streamed)));
         Flow::On
     }
