@@ -23,7 +23,7 @@ pub(super) fn of(failure: &http_types::Failure) -> Failure {
 
 /// The answer stopped in the middle, or did not come at all.
 pub(super) fn silent(timeout: Milliseconds) -> Failure {
-    let time = if timeout % 1_000 == 0 { format!("{} s", timeout / 1_000) } else { format!("{timeout} ms") };
+    let time = if timeout.is_multiple_of(1_000) { format!("{} s", timeout / 1_000) } else { format!("{timeout} ms") };
     Failure::of(Fault::Timeout, format!("the model's endpoint was silent for {time}"))
 }
 
