@@ -15,8 +15,11 @@ pub(super) fn ask(
     settings: &Settings,
     key: String,
 ) -> Result<Ask, Failure> {
-    let model = options.model.or_else(|| settings.model.clone()).filter(|model| !model.is_empty());
+    let model = options.model.or_else(|| settings.model.clone());
     let model = model.ok_or_else(|| invalid("no model is named, and the configuration has no default"))?;
+    if model.is_empty() {
+        return Err(invalid("the name of the model is empty"));
+    }
     if !options.provider_tools.is_empty() {
         return Err(Failure::of(Fault::Unsupported, "this provider has no tools of its own that could be turned on"));
     }
@@ -27,14 +30,15 @@ pub(super) fn ask(
         return Err(invalid("a stop sequence is empty"));
     }
     finite(&options.sampling)?;
-    answerable(&history)?;
+    let messages = spoken(history);
+    answerable(&messages)?;
     let tools = offer::tools(options.tools).map_err(|error| invalid(error.to_string()))?;
     let schema = options.output_schema.map(offer::output_schema).transpose();
     Ok(Ask {
         model,
         system: options.system.filter(|system| !system.is_empty()),
         tool_choice: choice(options.tool_choice, &tools)?,
-        messages: history.into_iter().filter(|message| !message.blocks.is_empty()).collect(),
+        messages,
         tools,
         max_output_tokens: options.max_output_tokens,
         effort: options.reasoning_effort.map(offer::effort),
@@ -72,38 +76,64 @@ fn finite(sampling: &Sampling) -> Result<(), Failure> {
     Err(invalid("a sampling option is not a finite number"))
 }
 
-/// A conversation ends with something to answer, and each call in it has its one result after it. Providers refuse
-/// anything else with errors that do not name the call.
+/// The conversation without what says nothing: services refuse texts and messages that are empty, and answers have them.
+fn spoken(history: Vec<Message>) -> Vec<Message> {
+    let spoken = history.into_iter().map(|mut message| {
+        message.blocks.retain(says_something);
+        message
+    });
+    spoken.filter(|message| !message.blocks.is_empty()).collect()
+}
+
+/// Whether a block has anything for the model.
+pub(super) fn says_something(block: &Block) -> bool {
+    match block {
+        Block::Text(text) => !text.text.is_empty(),
+        Block::Thinking(thinking) => !thinking.text.is_empty() || thinking.signature.is_some(),
+        Block::Image(_) | Block::ToolCall(_) | Block::ToolResult(_) => true,
+    }
+}
+
+/// A conversation ends with something to answer, and the model's calls have their one result each before it speaks again.
+/// Providers refuse anything else with errors that do not name the call.
 fn answerable(history: &[Message]) -> Result<(), Failure> {
-    let last = history.iter().rev().find(|message| !message.blocks.is_empty());
-    match last {
-        Some(message) if message.role == Role::User && message.blocks.iter().any(says_something) => {}
+    match history.last() {
+        Some(message) if message.role == Role::User => {}
         Some(_) => return Err(invalid("the history does not end with anything to answer")),
         None => return Err(invalid("the history is empty: there is nothing to answer")),
     }
     let mut waiting = BTreeSet::new();
-    for block in history.iter().flat_map(|message| &message.blocks) {
-        match block {
-            Block::ToolCall(call) => {
-                waiting.insert(call.id.as_str());
+    let mut speaker = Role::User;
+    for message in history {
+        if speaker == Role::User && message.role == Role::Assistant {
+            all_answered(&waiting)?;
+        }
+        speaker = message.role;
+        for block in &message.blocks {
+            match (block, speaker) {
+                (Block::ToolCall(call), Role::Assistant) if waiting.insert(call.id.as_str()) => {}
+                (Block::ToolCall(call), Role::Assistant) => return Err(wrong_call(&call.id, "is made twice at once")),
+                (Block::ToolCall(call), Role::User) => return Err(wrong_call(&call.id, "is made by the user")),
+                (Block::ToolResult(result), Role::User) if waiting.remove(result.call_id.as_str()) => {}
+                (Block::ToolResult(result), Role::User) => {
+                    return Err(wrong_call(&result.call_id, "has a result that it is not waiting for"));
+                }
+                (Block::ToolResult(result), Role::Assistant) => {
+                    return Err(wrong_call(&result.call_id, "has a result from the assistant"));
+                }
+                (Block::Text(_) | Block::Thinking(_) | Block::Image(_), _) => {}
             }
-            Block::ToolResult(result) if !waiting.remove(result.call_id.as_str()) => {
-                let id = result.call_id.escape_debug();
-                return Err(invalid(format!(
-                    "the history has a result for the call `{id}`, which is not waiting for one"
-                )));
-            }
-            _ => {}
         }
     }
-    match waiting.first() {
-        Some(id) => Err(invalid(format!("the call `{}` in the history has no result", id.escape_debug()))),
-        None => Ok(()),
-    }
+    all_answered(&waiting)
 }
 
-fn says_something(block: &Block) -> bool {
-    !matches!(block, Block::Text(text) if text.text.is_empty())
+fn all_answered(waiting: &BTreeSet<&str>) -> Result<(), Failure> {
+    waiting.first().map_or(Ok(()), |id| Err(wrong_call(id, "has no result")))
+}
+
+fn wrong_call(id: &str, what: &str) -> Failure {
+    invalid(format!("the call `{}` in the history {what}", id.escape_debug()))
 }
 
 fn invalid(message: impl Into<String>) -> Failure {

@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use std::fmt::Debug;
 
 /// One model call: everything that was said, and how to answer. What does not depend on the dialect is already checked:
-/// the history is not empty and ends with something to answer, every tool call in it has its result, the model is named.
+/// the history is not empty and ends with something to answer, every tool call in it has its result before the model speaks
+/// again, nothing in it is empty, the model is named.
 #[derive(Clone, Debug)]
 pub struct Ask {
     /// The model.

@@ -3,6 +3,7 @@
 use super::admit;
 use super::dialect::Dialect;
 use super::effect::Effect;
+use super::fault;
 use super::queries::Queries;
 use super::run::{Asked, Flow, Run, Step};
 use crate::alarm::Alarm;
@@ -29,6 +30,8 @@ pub struct Completions<D: Dialect> {
     queries: Queries,
     /// Request ids are given in this order and never again.
     next_request: RequestId,
+    /// The host is about to close the instance: nothing begins any more.
+    closing: bool,
 }
 
 impl<D: Dialect> Plugin for Completions<D> {
@@ -44,6 +47,7 @@ impl<D: Dialect> Plugin for Completions<D> {
             runs: BTreeMap::new(),
             queries: Queries::default(),
             next_request: 1,
+            closing: false,
         })
     }
 
@@ -64,17 +68,17 @@ impl<D: Dialect> Completions<D> {
             }
             Input::CloseSession(id) => self.close_session(id, out),
             Input::StartTurn(turn) => self.start(turn, out),
-            Input::CancelTurn(id) => self.cancel(id, "the turn was cancelled", out),
+            Input::CancelTurn(id) => self.cancel(id, fault::cancelled("the turn was cancelled"), out),
             Input::ToolResult(answer) => {
                 self.step(answer.turn, out, |run, step| run.tool_result(answer.result, step));
             }
             Input::HttpResponse(head) => {
-                if !self.queries.head(head.id, &head.response) {
+                if !self.queries.head(head.id, &head.response, out) {
                     self.asked(head.id, out, |run, step| run.head(head.response, step));
                 }
             }
             Input::HttpChunk(bytes) => {
-                if !self.queries.chunk(bytes.id, &bytes.data, out) {
+                if !self.queries.chunk(&self.dialect, bytes.id, &bytes.data, out) {
                     self.asked(bytes.id, out, |run, step| run.chunk(&bytes.data, step));
                 }
             }
@@ -83,15 +87,18 @@ impl<D: Dialect> Completions<D> {
                     self.asked(id, out, Run::end);
                 }
             }
-            Input::HttpFailed(fault) => {
-                if !self.queries.failed(fault.id, &fault.failure, out) {
-                    self.asked(fault.id, out, |run, step| run.broken(&fault.failure, step));
+            Input::HttpFailed(failed) => {
+                if !self.queries.failed(&self.dialect, failed.id, &failed.failure, out) {
+                    self.asked(failed.id, out, |run, step| run.broken(&failed.failure, step));
                 }
             }
             Input::TimerFired(id) => {
                 if self.alarm.fired(id) {
                     self.end_the_silent(out);
                 }
+            }
+            Input::ListModels(id) if self.closing => {
+                out.push(CatalogEffect::Models(id, Err(fault::closing().error())).into());
             }
             Input::ListModels(id) => self.queries.ask(&self.dialect, id, &mut self.next_request, out),
             Input::ReadQuota(id) => {
@@ -128,6 +135,9 @@ impl<D: Dialect> Completions<D> {
     }
 
     fn free(&self, session: SessionId) -> Result<(), Failure> {
+        if self.closing {
+            return Err(fault::closing());
+        }
         if !self.sessions.contains(&session) {
             return Err(Failure::of(Fault::Invalid, "the session is not open"));
         }
@@ -175,22 +185,21 @@ impl<D: Dialect> Completions<D> {
         }
     }
 
-    fn cancel(&mut self, id: TurnId, why: &str, out: &mut Vec<Effect>) {
-        self.step(id, out, |_, _| Flow::Failed(Failure::of(Fault::Cancelled, why)));
+    fn cancel(&mut self, id: TurnId, why: Failure, out: &mut Vec<Effect>) {
+        self.step(id, out, |_, _| Flow::Failed(why));
     }
 
     fn close_session(&mut self, id: SessionId, out: &mut Vec<Effect>) {
         let turns: Vec<TurnId> = self.runs.iter().filter(|(_, run)| run.session == id).map(|(turn, _)| *turn).collect();
-        turns.into_iter().for_each(|turn| self.cancel(turn, "the session was closed", out));
+        turns.into_iter().for_each(|turn| self.cancel(turn, fault::cancelled("the session was closed"), out));
         self.sessions.remove(&id);
     }
 
     fn shutdown(&mut self, out: &mut Vec<Effect>) {
+        self.closing = true;
         let turns: Vec<TurnId> = self.runs.keys().copied().collect();
-        for turn in turns {
-            self.cancel(turn, "the turn was cancelled: the plugin is shutting down", out);
-        }
-        self.queries.give_up(out);
+        turns.into_iter().for_each(|turn| self.cancel(turn, fault::closing(), out));
+        self.queries.close(out);
         self.alarm.disarm(out);
     }
 

@@ -1,9 +1,9 @@
 //! Failures of the way to the provider: what the host tells of a request that has no response, or half of one.
 
+use super::dialect::header;
 use crate::classify::{Failure, Fault};
-use llm_provider_guest::http_types::{self, FailureKind};
+use llm_provider_guest::http_types::{self, FailureKind, Response};
 use llm_provider_guest::types::Milliseconds;
-use std::time::Duration;
 
 /// What a failed request means.
 pub(super) fn of(failure: &http_types::Failure) -> Failure {
@@ -23,8 +23,29 @@ pub(super) fn of(failure: &http_types::Failure) -> Failure {
 
 /// The answer stopped in the middle, or did not come at all.
 pub(super) fn silent(timeout: Milliseconds) -> Failure {
-    let seconds = Duration::from_millis(timeout).as_secs_f64();
-    Failure::of(Fault::Timeout, format!("the model's endpoint was silent for {seconds} s"))
+    let time = if timeout.is_multiple_of(1_000) { format!("{} s", timeout / 1_000) } else { format!("{timeout} ms") };
+    Failure::of(Fault::Timeout, format!("the model's endpoint was silent for {time}"))
+}
+
+/// The owner wants no more of it.
+pub(super) fn cancelled(why: &str) -> Failure {
+    Failure::of(Fault::Cancelled, why)
+}
+
+/// The host is about to close the instance.
+pub(super) fn closing() -> Failure {
+    cancelled("the plugin is shutting down")
+}
+
+/// Whether a response with a good status is a page for people: what a proxy says, or an address beside the service's.
+pub(super) fn is_web_page(response: &Response) -> bool {
+    media_type(response) == "text/html"
+}
+
+/// The media type of a body, in lower case and without parameters; empty when it is not told.
+pub(super) fn media_type(response: &Response) -> String {
+    let kind = header(&response.headers, "content-type").unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// A response with a good status that is no answer.

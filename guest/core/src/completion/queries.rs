@@ -56,23 +56,32 @@ impl Queries {
     }
 
     /// The head of a response. False when the request is none of these.
-    pub(super) fn head(&mut self, request: RequestId, response: &Response) -> bool {
+    pub(super) fn head(&mut self, request: RequestId, response: &Response, out: &mut Vec<Effect>) -> bool {
         let Some(query) = self.0.get_mut(&request) else { return false };
         if !(200..300).contains(&response.status) {
             query.refused = Some(response.clone());
+        } else if fault::is_web_page(response) {
+            self.give_up(request, fault::web_page(), out);
         }
         true
     }
 
     /// More of a body. False when the request is none of these.
-    pub(super) fn chunk(&mut self, request: RequestId, data: &[u8], out: &mut Vec<Effect>) -> bool {
+    pub(super) fn chunk<D: Dialect>(
+        &mut self,
+        dialect: &D,
+        request: RequestId,
+        data: &[u8],
+        out: &mut Vec<Effect>,
+    ) -> bool {
         let Some(query) = self.0.get_mut(&request) else { return false };
         if query.body.len().saturating_add(data.len()) <= PAGE_LIMIT {
             query.body.extend_from_slice(data);
-        } else if let Some(query) = self.0.remove(&request) {
-            out.push(HttpEffect::Cancel(request).into());
-            query.answer(Err(Failure::of(Fault::TooLarge, "the list of models is too long")), out);
+            return true;
         }
+        let failure = query.refusal(dialect);
+        let failure = failure.unwrap_or_else(|| Failure::of(Fault::TooLarge, "the list of models is too long"));
+        self.give_up(request, failure, out);
         true
     }
 
@@ -85,8 +94,7 @@ impl Queries {
         out: &mut Vec<Effect>,
     ) -> bool {
         let Some(mut query) = self.0.remove(&request) else { return false };
-        if let Some(response) = query.refused.take() {
-            let failure = refusal::of(dialect, &response, &query.body);
+        if let Some(failure) = query.refusal(dialect) {
             query.answer(Err(failure), out);
             return true;
         }
@@ -96,7 +104,8 @@ impl Queries {
                 query.models.extend(page.models);
                 query.pages += 1;
                 query.body.clear();
-                match page.next.filter(|_| query.pages < PAGES) {
+                match page.next {
+                    Some(_) if query.pages >= PAGES => query.answer(Err(endless()), out),
                     Some(from) => self.send(dialect, query, Some(&from), next, out),
                     None => {
                         let models = std::mem::take(&mut query.models);
@@ -109,23 +118,45 @@ impl Queries {
     }
 
     /// A request failed. False when it is none of these.
-    pub(super) fn failed(&mut self, request: RequestId, failure: &http_types::Failure, out: &mut Vec<Effect>) -> bool {
+    pub(super) fn failed<D: Dialect>(
+        &mut self,
+        dialect: &D,
+        request: RequestId,
+        failure: &http_types::Failure,
+        out: &mut Vec<Effect>,
+    ) -> bool {
         let Some(query) = self.0.remove(&request) else { return false };
-        query.answer(Err(fault::of(failure)), out);
+        // The body would have said more, but the status says enough.
+        let failure = query.refusal(dialect).unwrap_or_else(|| fault::of(failure));
+        query.answer(Err(failure), out);
         true
     }
 
     /// Ends all of them.
-    pub(super) fn give_up(&mut self, out: &mut Vec<Effect>) {
-        for (request, query) in std::mem::take(&mut self.0) {
+    pub(super) fn close(&mut self, out: &mut Vec<Effect>) {
+        let requests: Vec<RequestId> = self.0.keys().copied().collect();
+        requests.into_iter().for_each(|request| self.give_up(request, fault::closing(), out));
+    }
+
+    fn give_up(&mut self, request: RequestId, why: Failure, out: &mut Vec<Effect>) {
+        if let Some(query) = self.0.remove(&request) {
             out.push(HttpEffect::Cancel(request).into());
-            query.answer(Err(Failure::of(Fault::Cancelled, "the plugin is shutting down")), out);
+            query.answer(Err(why), out);
         }
     }
 }
 
 impl Query {
+    /// Why there is no list, when the response is a refusal.
+    fn refusal<D: Dialect>(&self, dialect: &D) -> Option<Failure> {
+        self.refused.as_ref().map(|response| refusal::of(dialect, response, &self.body))
+    }
+
     fn answer(self, models: Result<Vec<Model>, Failure>, out: &mut Vec<Effect>) {
         out.push(CatalogEffect::Models(self.id, models.map_err(|failure| failure.error())).into());
     }
+}
+
+fn endless() -> Failure {
+    Failure::of(Fault::Protocol, format!("the list of models has more than {PAGES} pages"))
 }

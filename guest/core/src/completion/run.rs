@@ -30,7 +30,9 @@ pub(super) struct Run<R> {
     round: u32,
     /// The first block of this model call.
     first: BlockIndex,
+    /// The provider's name for the last request.
     request_id: Option<String>,
+    /// How many events of the earlier model calls were of unknown kinds.
     unknown: u32,
     /// How long the endpoint may be silent.
     timeout: Milliseconds,
@@ -132,6 +134,7 @@ impl<R: Reader> Run<R> {
         *step.next_request += 1;
         self.turn.attempt(step.out);
         self.first = self.turn.next_index();
+        self.request_id = None;
         self.heard = step.now;
         self.stage = Stage::Asked(id);
         step.out.push(HttpEffect::Send(id, request).into());
@@ -143,18 +146,15 @@ impl<R: Reader> Run<R> {
         let Stage::Asked(request) = self.stage else { return Flow::On };
         self.heard = step.now;
         self.turn.request_sent();
-        let named = header(&response.headers, step.dialect.request_id_header());
-        self.request_id = named.map(str::to_owned).or(self.request_id.take());
+        self.request_id = header(&response.headers, step.dialect.request_id_header()).map(str::to_owned);
         if !(200..300).contains(&response.status) {
             self.stage = Stage::Refused(request, response, Vec::new());
             return Flow::On;
         }
-        let kind = header(&response.headers, "content-type").unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if kind == "text/html" {
+        if fault::is_web_page(&response) {
             return Flow::Failed(fault::web_page());
         }
-        let streamed = kind != "application/json";
+        let streamed = fault::media_type(&response) != "application/json";
         self.stage = Stage::Answering(request, Box::new(Reply::new(step.dialect.reader(&self.ask), streamed)));
         Flow::On
     }
@@ -257,10 +257,13 @@ impl<R: Reader> Run<R> {
     /// The model has stopped.
     fn stopped<D: Dialect<Reader = R>>(&mut self, reason: FinishReason, step: &mut Step<'_, D>) -> Flow {
         self.turn.close_all(step.out);
-        let said = self.turn.blocks_from(self.first);
+        let said: Vec<Block> = self.turn.blocks_from(self.first).into_iter().filter(admit::says_something).collect();
         let calls: Vec<ToolCall> = said.iter().filter_map(called).collect();
+        let reason = match reason {
+            FinishReason::ToolCalls if calls.is_empty() => FinishReason::Stop,
+            reason => reason,
+        };
         match (&reason, self.owner) {
-            (FinishReason::ToolCalls, _) if calls.is_empty() => Flow::Answered(FinishReason::Stop),
             (FinishReason::ToolCalls, ToolOwner::Callback) => {
                 self.ask.messages.push(Message { role: Role::Assistant, blocks: said });
                 for call in &calls {
