@@ -114,7 +114,12 @@ fn n01_a_service_may_say_whether_to_try_again() {
 
 proptest! {
     #[test]
-    fn n01_any_text_is_read_without_a_panic(status: u16, value in ".{0,40}", number in -1e20f64..1e20, date in ".{0,40}") {
+    fn n01_any_text_is_read_without_a_panic(
+        status: u16,
+        value in ".{0,40}",
+        number in -1e20f64..1e20,
+        date in ".{0,40}",
+    ) {
         let names = ["retry-after-ms", "retry-after", "x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset"];
         for name in names {
             for value in [value.as_str(), &number.to_string(), &format!("{number}h")] {

@@ -1,7 +1,7 @@
 //! How hard the model thinks, and the room it has for thinking and answering together.
 //!
-//! The API counts thinking as a part of `max_tokens`. So a limit that the turn sets holds for both, as `max-output-tokens`
-//! does with other providers: a level of effort makes do with half of it, and a number of tokens that does not fit is
+//! The API counts thinking as a part of `max_tokens`. So a limit that the turn sets holds for both, as it does with other
+//! providers: a level of effort makes do with half of it, and a number of tokens that does not fit is
 //! refused. The limit of the configuration is for answers that nobody limited; there a budget comes on top.
 
 use crate::config::{Config, ThinkingMode};
