@@ -3,13 +3,19 @@
 use llm_provider_build::{Guest, Target, build_from_script, rerun_if_changed};
 use std::path::Path;
 
+const PLUGINS: [&str; 3] = ["anthropic", "copilot", "openai"];
+
 fn main() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    rerun_if_changed(&workspace, &["wit", "guest/bindings", "guest/core", "guest/copilot", "Cargo.toml", "Cargo.lock"]);
-    let guest = Guest {
-        package: "llm-provider-copilot",
-        target: Target::Unknown,
-        description: &workspace.join("guest/copilot/plugin.json"),
-    };
-    build_from_script(&workspace, &guest, "copilot.wasm");
+    rerun_if_changed(&workspace, &["wit", "guest/bindings", "guest/core", "Cargo.toml", "Cargo.lock"]);
+    for name in PLUGINS {
+        let directory = format!("guest/{name}");
+        rerun_if_changed(&workspace, &[&directory]);
+        let guest = Guest {
+            package: &format!("llm-provider-{name}"),
+            target: Target::Unknown,
+            description: &workspace.join(directory).join("plugin.json"),
+        };
+        build_from_script(&workspace, &guest, &format!("{name}.wasm"));
+    }
 }

@@ -36,7 +36,8 @@ fn path(path: &str) -> Option<String> {
 }
 
 fn in_a_plugin(file: &Source) -> bool {
-    ["guest/core/src/", "guest/copilot/src/"].iter().any(|part| file.path.starts_with(part)) && !file.is_test()
+    ["anthropic", "copilot", "core", "openai"].iter().any(|part| file.path.starts_with(&format!("guest/{part}/src/")))
+        && !file.is_test()
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub use bindings::exports::llm::provider::provider;
 pub use bindings::llm::provider::{
     catalog, errors, events, http, http_types, log, permissions, secrets, sidecar, sidecar_types, timers, tools, types,
 };
-pub use plugin::{Perform, Plugin};
+pub use plugin::{Hooked, Perform, Plugin};
 
 #[doc(hidden)]
 pub mod __export {

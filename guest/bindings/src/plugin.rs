@@ -1,6 +1,8 @@
 //! What a plugin implements, and the shell that puts it behind the world's exports.
 
+use crate::effects::LogEffect;
 use crate::errors::Error;
+use crate::log::Level;
 use crate::provider::{Input, Setup};
 use crate::types::Instant;
 use std::cell::RefCell;
@@ -24,6 +26,26 @@ pub trait Plugin: Sized {
 
     /// Takes what has happened, in order, and appends what is to be done. `now` never goes back.
     fn handle(&mut self, now: Instant, inputs: Vec<Input>, effects: &mut Vec<Self::Effect>);
+}
+
+/// A plugin whose panics are told in the log: a trap says nothing by itself, and there is no standard error in a
+/// component. For plugins that have [`LogEffect`] among their effects: a component with this imports `log`.
+#[derive(Debug)]
+pub struct Hooked<P>(P);
+
+impl<P: Plugin> Plugin for Hooked<P> {
+    type Effect = P::Effect;
+
+    fn configure(setup: Setup) -> Result<Self, Error> {
+        std::panic::set_hook(Box::new(|panic| {
+            LogEffect(Level::Error, format!("the plugin panicked: {panic}")).perform();
+        }));
+        P::configure(setup).map(Self)
+    }
+
+    fn handle(&mut self, now: Instant, inputs: Vec<Input>, effects: &mut Vec<Self::Effect>) {
+        self.0.handle(now, inputs, effects);
+    }
 }
 
 /// The place of the one plugin of a component, between the exports and the state machine.

@@ -4,3 +4,9 @@
 
 /// GitHub Copilot through the Copilot CLI as a sidecar.
 pub const COPILOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/copilot.wasm"));
+
+/// Any service compatible with OpenAI, by chat completions or Responses.
+pub const OPENAI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openai.wasm"));
+
+/// Anthropic Messages.
+pub const ANTHROPIC: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/anthropic.wasm"));

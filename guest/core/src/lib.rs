@@ -12,6 +12,7 @@
 //! - [`classify`]: from the facts of a failure to what it means.
 //! - [`offer`]: the tools and the schema a turn offers, checked.
 //! - [`completion`]: the engine of providers that are asked over HTTP with the whole conversation each time.
+//! - [`endpoint`]: addresses, headers and secrets in a configuration.
 //! - [`alarm`]: one timer for all deadlines.
 //! - [`history`]: an earlier conversation rendered into a prompt.
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ pub mod alarm;
 pub mod classify;
 pub mod completion;
 pub mod digest;
+pub mod endpoint;
 pub mod frame;
 pub mod history;
 pub mod lines;

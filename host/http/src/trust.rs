@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
@@ -28,7 +29,22 @@ impl Trust {
     ///
     /// [`EgressError::Trust`] where it has none.
     pub fn system() -> Result<Self, EgressError> {
-        let verifier = Verifier::new(provider())?;
+        Self::verified(Verifier::new(provider())?)
+    }
+
+    /// The operating system's authorities and those of a text in PEM, such as a company's own.
+    ///
+    /// # Errors
+    ///
+    /// [`EgressError::Trust`] where the system has none or the text holds no certificate.
+    pub fn system_and(pem: &str) -> Result<Self, EgressError> {
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+        let certificates = certificates.ok().filter(|certificates| !certificates.is_empty());
+        let certificates = certificates.ok_or_else(|| rustls::Error::General("no certificate in PEM".to_owned()))?;
+        Self::verified(Verifier::new_with_extra_roots(certificates, provider())?)
+    }
+
+    fn verified(verifier: Verifier) -> Result<Self, EgressError> {
         let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
         // "Dangerous" is the name of the only way in for a verifier of one's own; this one is the system's.
         Ok(Self::new(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()))

@@ -7,7 +7,7 @@ use crate::printer::{Printer, Screen, Terminal};
 use crate::signals::Signals;
 use crate::{json, output};
 use llm_provider_host::wit::events::Finished;
-use llm_provider_host::{Event, FinishReason, Turn, TurnError};
+use llm_provider_host::{Event, FinishReason, RoutedTurn, TurnError};
 use std::io;
 
 /// How a turn is shown.
@@ -32,12 +32,11 @@ enum Next {
 
 /// Shows a turn as it streams. The first signal cancels it, reaching the server; a second one gives up at once.
 pub(crate) async fn show(
-    mut turn: Turn,
+    mut turn: RoutedTurn,
     form: Form,
     signals: &mut Signals,
     mut person: Option<Person<'_>>,
 ) -> Result<Finished, Failure> {
-    let canceller = turn.canceller();
     let (mut printer, mut screen, mut stopping) = (Printer::default(), Terminal, false);
     loop {
         let next = tokio::select! {
@@ -50,7 +49,7 @@ pub(crate) async fn show(
             Next::Stop if stopping => return Err(interrupted()),
             Next::Stop => {
                 stopping = true;
-                canceller.cancel();
+                turn.cancel();
                 continue;
             }
             Next::Asked(question) => {

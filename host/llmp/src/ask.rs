@@ -11,14 +11,13 @@ use llm_provider_host::{Limits, user_message};
 pub(crate) async fn run(ask: Ask, surroundings: &Surroundings) -> Result<(), Failure> {
     let prompt = prompt::read(ask.prompt, Limits::default().prompt_bytes)?;
     let resolved = surroundings.resolve(&ask.choice)?;
-    let artefact = surroundings.artefact(&resolved)?;
     let mut signals =
         Signals::listen().map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
-    let ready = setup::prepare(&resolved, artefact, setup::Asker::Nobody, surroundings).await?;
-    let session = ready.instance.session();
+    let ready = setup::prepare(&resolved, setup::Asker::Nobody, surroundings).await?;
+    let route = ready.route();
     let mut request = ready.request.clone();
     request.history.push(user_message(prompt));
-    let turn = session.turn(request).await?;
+    let turn = route.turn(request).await?;
     let form = if ask.json { Form::Json } else { Form::Text };
     let answered = answer::show(turn, form, &mut signals, None).await;
     ready.close().await;

@@ -1,44 +1,72 @@
 //! `llmp models` and `llmp quota`: what the provider tells of itself.
 
 use crate::args::Catalog;
+use crate::config::{self, Resolved};
 use crate::failure::Failure;
-use crate::setup::{self, Ready};
+use crate::setup::{Asker, Foundation};
 use crate::{Surroundings, output};
 use llm_provider_host::wit::catalog::{Allowance, Model};
 use serde_json::{Value, json};
 
-/// Lists models.
+/// Lists models of all providers that are configured; of one, when it is asked for.
 pub(crate) async fn models(asked: Catalog, surroundings: &Surroundings) -> Result<(), Failure> {
-    let ready = ready(&asked, surroundings).await?;
-    let told = ready.instance.models().await;
-    ready.close().await;
-    let models = told?;
-    let text = if asked.json { lines(models.iter().map(model_json)) } else { models_table(&models) };
-    output::data(&text).map_err(unwritable)
+    let flags = crate::flags(&asked.choice);
+    let providers = config::resolve_all(&flags, &surroundings.environment, &surroundings.working_dir)?;
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for provider in providers {
+        match models_of(provider, surroundings).await {
+            Ok((name, models)) => found.extend(models.into_iter().map(|model| (name.clone(), model))),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let text = if asked.json {
+        lines(found.iter().map(|(provider, model)| model_json(provider, model)))
+    } else {
+        models_table(&found)
+    };
+    if found.is_empty() && failures.len() == 1 {
+        return Err(failures.remove(0));
+    }
+    failures.iter().for_each(Failure::tell);
+    output::data(&text).map_err(unwritable)?;
+    match failures.len() {
+        0 => Ok(()),
+        count => Err(Failure::usage(format!("{count} providers did not tell their models"), "see above")),
+    }
+}
+
+async fn models_of(
+    resolved: Result<Resolved, Failure>,
+    surroundings: &Surroundings,
+) -> Result<(String, Vec<Model>), Failure> {
+    let resolved = resolved?;
+    let name = resolved.provider.value.name().to_owned();
+    let foundation = Foundation::new(&resolved, Asker::Nobody, surroundings)?;
+    let instance = foundation.answerer(&resolved, true).await?.instance;
+    let told = instance.models().await;
+    instance.close().await;
+    Ok((name, told?))
 }
 
 /// Shows what is left.
 pub(crate) async fn quota(asked: Catalog, surroundings: &Surroundings) -> Result<(), Failure> {
-    let ready = ready(&asked, surroundings).await?;
-    let told = ready.instance.quota().await;
-    ready.close().await;
+    let resolved = surroundings.resolve(&asked.choice)?;
+    let foundation = Foundation::new(&resolved, Asker::Nobody, surroundings)?;
+    let instance = foundation.answerer(&resolved, true).await?.instance;
+    let told = instance.quota().await;
+    instance.close().await;
     let allowances = told?;
     let text = if asked.json { lines(allowances.iter().map(allowance_json)) } else { quota_table(&allowances) };
     output::data(&text).map_err(unwritable)
-}
-
-async fn ready(asked: &Catalog, surroundings: &Surroundings) -> Result<Ready, Failure> {
-    let resolved = surroundings.resolve(&asked.choice)?;
-    let artefact = surroundings.artefact(&resolved)?;
-    setup::prepare(&resolved, artefact, setup::Asker::Nobody, surroundings).await
 }
 
 fn lines(values: impl Iterator<Item = Value>) -> String {
     values.map(|value| value.to_string() + "\n").collect()
 }
 
-fn model_json(model: &Model) -> Value {
+fn model_json(provider: &str, model: &Model) -> Value {
     json!({
+        "provider": provider,
         "id": model.id,
         "name": model.name,
         "context-window": model.context_window,
@@ -62,12 +90,18 @@ fn allowance_json(allowance: &Allowance) -> Value {
     })
 }
 
-fn models_table(models: &[Model]) -> String {
+fn models_table(models: &[(String, Model)]) -> String {
     let yes = |flag: Option<bool>| flag.map_or("?", |flag| if flag { "yes" } else { "no" }).to_owned();
     let number = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
-    let row = |model: &Model| {
+    let row = |(provider, model): &(String, Model)| {
         let effort = if model.reasoning_efforts.is_empty() { "-".into() } else { model.reasoning_efforts.join(",") };
-        vec![model.id.clone(), number(model.context_window), yes(model.images), yes(model.tools), effort]
+        vec![
+            format!("{provider}/{}", model.id),
+            number(model.context_window),
+            yes(model.images),
+            yes(model.tools),
+            effort,
+        ]
     };
     let head = ["model", "window", "images", "tools", "effort"].map(str::to_owned).to_vec();
     table(std::iter::once(head).chain(models.iter().map(row)).collect())
@@ -124,12 +158,13 @@ mod tests {
             reasoning_efforts: efforts.iter().map(|effort| (*effort).to_owned()).collect(),
             premium_multiplier: Some(1.0),
         };
-        let text = models_table(&[model("a", &[]), model("long\u{1b}[2J", &["low", "high"])]);
+        let models = [model("a", &[]), model("long\u{1b}[2J", &["low", "high"])];
+        let text = models_table(&models.map(|model| ("p".to_owned(), model)));
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "model          window  images  tools  effort");
-        assert_eq!(lines[1], "a              128000  yes     ?      -");
-        assert_eq!(lines[2], "long\\u{1b}[2J  128000  yes     ?      low,high");
-        assert_eq!(model_json(&model("a", &[]))["context-window"], 128_000);
+        assert_eq!(lines[0], "model            window  images  tools  effort");
+        assert_eq!(lines[1], "p/a              128000  yes     ?      -");
+        assert_eq!(lines[2], "p/long\\u{1b}[2J  128000  yes     ?      low,high");
+        assert_eq!(model_json("p", &model("a", &[]))["context-window"], 128_000);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::permission::{self, Questions};
 use crate::setup;
 use crate::signals::Signals;
 use crate::{Surroundings, json};
-use llm_provider_host::{Session, TurnRequest, Usage};
+use llm_provider_host::{Route, TurnRequest, Usage};
 
 const HELP: &str = "/model [NAME]   show or change the model
 /system [TEXT]  show or change the system prompt; `/system -` takes it away
@@ -20,22 +20,20 @@ Ctrl-C cancels an answer that is coming. A line that ends with \\ goes on in the
 /// A conversation until the person ends it.
 pub(crate) async fn run(choice: Choice, surroundings: &Surroundings) -> Result<(), Failure> {
     let resolved = surroundings.resolve(&choice)?;
-    let artefact = surroundings.artefact(&resolved)?;
     let lines = Lines::open(&resolved.data_dir.value)?;
     let mut signals =
         Signals::listen().map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
     let (ask_person, questions) = permission::asking();
-    let ready = setup::prepare(&resolved, artefact, setup::Asker::Person(ask_person), surroundings).await?;
+    let ready = setup::prepare(&resolved, setup::Asker::Person(ask_person), surroundings).await?;
     tell(&format!("talking to {}; /help shows the commands", resolved.provider.value.name()));
-    let mut chat =
-        Chat { session: ready.instance.session(), request: ready.request.clone(), usage: Vec::new(), questions };
+    let mut chat = Chat { route: ready.route(), request: ready.request.clone(), usage: Vec::new(), questions };
     let ended = chat.talk(lines, &mut signals).await;
     ready.close().await;
     ended
 }
 
 struct Chat {
-    session: Session,
+    route: Route,
     request: TurnRequest,
     usage: Vec<Usage>,
     questions: Questions,
@@ -74,7 +72,7 @@ impl Chat {
     /// Asks; a failure of the provider is told and the conversation goes on.
     async fn ask(&mut self, prompt: &str, lines: &mut Lines, signals: &mut Signals) -> Result<(), Failure> {
         let person = Person { questions: &mut self.questions, lines };
-        let answered = match self.session.send(prompt, self.request.clone()).await {
+        let answered = match self.route.send(prompt, self.request.clone()).await {
             Ok(turn) => answer::show(turn, Form::Text, signals, Some(person)).await,
             Err(error) => Err(error.into()),
         };

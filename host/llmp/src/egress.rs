@@ -2,8 +2,8 @@
 
 use crate::config::{Egress as Wanted, EndpointKind, Provider, Resolved};
 use crate::failure::Failure;
-use llm_provider_host::Destination;
 use llm_provider_host::egress::{Egress, EgressLimits, EgressPolicy, Origin, Proxy, Scheme, Trust};
+use llm_provider_host::{Destination, Network};
 use std::time::Duration;
 
 /// How long a model may be silent, before its answer and within it, as far as the host is concerned: the CLI's own wait.
@@ -24,21 +24,23 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    /// As the configuration says. Where it says nothing, a CLI that others use too, or that has its own settings of the
-    /// network, goes on sending itself.
+    /// As the configuration says. Where it says nothing, a CLI that others use too goes on sending itself.
     pub(crate) fn of(resolved: &Resolved) -> Self {
-        let network = &resolved.sidecar.network;
         let endpoint = match &resolved.provider.value {
             Provider::Github { .. } => return Self::Direct,
             Provider::Endpoint(endpoint) => endpoint.egress,
             Provider::Demo => None,
         };
-        let own_network = network.proxy.is_some() || network.ca_bundle.is_some();
+        let source = &resolved.sidecar;
+        let chosen = source.version.is_some() || source.path.is_some() || source.environment_path.is_some();
+        let chosen = chosen || source.url.is_some();
         match endpoint {
             Some(Wanted::Host) => Self::Host,
             Some(Wanted::Direct) => Self::Direct,
-            None if resolved.legacy || resolved.attach.is_some() || own_network => Self::Direct,
-            None => Self::HostOrDirect,
+            None if resolved.legacy || resolved.attach.is_some() => Self::Direct,
+            // The version that comes by itself hands its requests over; of another, nobody knows.
+            None if chosen => Self::HostOrDirect,
+            None => Self::Host,
         }
     }
 
@@ -75,24 +77,41 @@ pub(crate) fn key_header(kind: EndpointKind) -> &'static str {
 
 /// The way to the one origin of `base_url`: whoever wrote it into the configuration means it, on this machine or
 /// elsewhere.
-pub(crate) fn open(base_url: &str, proxy: Option<&str>) -> Result<Egress, Failure> {
+pub(crate) fn open(base_url: &str, network: &Network) -> Result<Egress, Failure> {
     let wrong = |why: String| {
         let message = format!("the endpoint cannot be reached through the host: {why}");
-        Failure::usage(message, "write `egress = \"direct\"` into its table to let the Copilot CLI send its requests")
+        Failure::usage(message, "check base-url, and `proxy` and `ca-bundle` in [network]")
     };
     let origin = Origin::of(base_url).map_err(|error| wrong(error.to_string()))?;
-    // Plain http needs nobody's certificates, and must work where the system has none.
-    let trust = match origin.scheme() {
-        Scheme::Http => Trust::only([]),
-        Scheme::Https => Trust::system(),
+    let proxy = network.proxy.as_deref().filter(|_| !direct(&origin, network.no_proxy.as_deref()));
+    let trust = match (origin.scheme(), &network.ca_bundle) {
+        // Nothing is verified on the way, so a machine without authorities can go it.
+        (Scheme::Http, _) if proxy.is_none() => Trust::only([]).map_err(|error| wrong(error.to_string()))?,
+        (_, Some(path)) => {
+            let pem = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+            Trust::system_and(&pem).map_err(|error| wrong(format!("{}: {error}", path.display())))?
+        }
+        (_, None) => Trust::system().map_err(|error| wrong(error.to_string()))?,
     };
-    let trust = trust.map_err(|error| wrong(error.to_string()))?;
     let mut policy = EgressPolicy::new(trust).allow_private(origin);
     if let Some(proxy) = proxy {
         policy = policy.through(Proxy::new(proxy).map_err(|error| wrong(error.to_string()))?);
     }
-    let limits = EgressLimits { first_byte: SILENCE, between_bytes: SILENCE, total: TOTAL, ..EgressLimits::default() };
+    let mut limits = EgressLimits::default();
+    (limits.first_byte, limits.between_bytes, limits.total) = (SILENCE, SILENCE, TOTAL);
     Egress::new(policy, limits).map_err(|error| wrong(error.to_string()))
+}
+
+/// Whether an origin is reached without the proxy: by its name, or by the end of its name, as NO_PROXY lists them.
+fn direct(origin: &Origin, no_proxy: Option<&str>) -> bool {
+    let host = origin.host().to_string();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let named = |entry: &str| {
+        let entry = entry.trim().trim_start_matches("*.").trim_start_matches('.');
+        let below = || host.strip_suffix(entry).is_some_and(|before| before.ends_with('.'));
+        entry == "*" || (!entry.is_empty() && (host.eq_ignore_ascii_case(entry) || below()))
+    };
+    no_proxy.unwrap_or_default().split(',').any(named)
 }
 
 #[cfg(test)]
@@ -113,8 +132,25 @@ mod tests {
 
     #[test]
     fn the_way_leads_to_one_origin() {
-        let egress = open("http://127.0.0.1:9/v1", None).expect("a way");
+        let egress = open("http://127.0.0.1:9/v1", &Network::default()).expect("a way");
         assert!(matches!(egress.decide("http://127.0.0.1:9/x"), Decision::Allow(_)));
         assert!(matches!(egress.decide("http://127.0.0.1:10/x"), Decision::Deny(_)));
+    }
+
+    #[test]
+    fn hosts_of_no_proxy_are_reached_directly() {
+        let origin = |url: &str| Origin::of(url).expect("an origin");
+        for (url, list, wanted) in [
+            ("https://api.example.com", "", false),
+            ("https://api.example.com", "example.com", true),
+            ("https://api.example.com", "x, .example.com", true),
+            ("https://api.example.com", "*.example.com", true),
+            ("https://badexample.com", "example.com", false),
+            ("http://127.0.0.1:1", "localhost,127.0.0.1,::1", true),
+            ("http://[::1]:1", "localhost,127.0.0.1,::1", true),
+            ("https://api.example.com", "*", true),
+        ] {
+            assert_eq!(direct(&origin(url), Some(list)), wanted, "{url} {list}");
+        }
     }
 }

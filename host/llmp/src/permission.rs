@@ -15,6 +15,7 @@ pub(crate) struct Question {
 }
 
 /// The policy: hands each request to the chat and waits.
+#[derive(Clone)]
 pub(crate) struct AskPerson(mpsc::Sender<Question>);
 
 /// The chat's end: where the questions come out.

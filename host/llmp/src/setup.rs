@@ -1,80 +1,78 @@
-//! From resolved configuration to a running instance: the one place where the program's values become the library's.
+//! From resolved configuration to running instances: the one place where the program's values become the library's.
 
-use crate::config::{Endpoint, EndpointKind, From as Given, HeaderValue, Permissions, Provider, Resolved, WireApi};
-use crate::egress::{self, Way};
+mod copilot;
+mod http;
+
+use crate::config::{Permissions, Provider, Resolved, Through};
 use crate::failure::Failure;
 use crate::mcp::Servers;
 use crate::permission::AskPerson;
-use crate::{Surroundings, artefact_request, progress};
-use llm_provider_host::artefact::Request;
+use crate::{Surroundings, egress};
 use llm_provider_host::{
-    AllowKinds, Attach, Capability, CopilotCli, CopilotOneShot, DenyAll, Destination, Host, HostConfig, Instance,
-    PermissionPolicy, Plugin, Policy, ReasoningEffort, Secret, SecretGrant, TurnRequest,
+    AllowKinds, Candidate, Capability, DenyAll, Host, HostConfig, Instance, PermissionPolicy, Plugin, Policy,
+    ReasoningEffort, Route, SecretGrant, TurnRequest,
 };
-use llmp_model_server::{ModelServer, Script};
-use serde_json::{Map, Value, json};
+use llmp_model_server::ModelServer;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
-/// How the plugin uses the Copilot CLI, and where a secret goes in that mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// One for all turns.
-    Server,
-    /// One for each turn, as old set-ups want it.
-    OneShot,
-}
-
-impl Mode {
-    /// The catalogue's entry.
-    fn sidecar(self) -> String {
-        match self {
-            Self::Server => "copilot-cli".to_owned(),
-            Self::OneShot => "copilot-cli-oneshot".to_owned(),
-        }
-    }
-
-    /// Where the CLI takes a GitHub token from.
-    fn token(self) -> Destination {
-        let variable = match self {
-            Self::Server => "COPILOT_SDK_AUTH_TOKEN",
-            Self::OneShot => "COPILOT_GITHUB_TOKEN",
-        };
-        Destination::SidecarVariable { sidecar: self.sidecar(), variable: variable.to_owned() }
-    }
-
-    /// Where it takes an endpoint's key from.
-    fn key(self) -> Destination {
-        match self {
-            Self::Server => Destination::SidecarInput { sidecar: self.sidecar() },
-            Self::OneShot => Destination::SidecarVariable {
-                sidecar: self.sidecar(),
-                variable: "COPILOT_PROVIDER_API_KEY".to_owned(),
-            },
-        }
-    }
-}
-
 /// Everything a command needs to ask.
 pub(crate) struct Ready {
-    pub(crate) instance: Instance,
     pub(crate) request: TurnRequest,
+    first: Answerer,
+    /// Who is asked next, with the model.
+    next: Vec<(Next, String)>,
+    /// The names of all, for notices.
+    name: String,
     servers: Servers,
+}
+
+/// Who is asked when a model cannot answer.
+enum Next {
+    /// The same provider, for another model.
+    First,
+    /// Another.
+    Other(Answerer),
+}
+
+/// A provider that can be asked.
+pub(crate) struct Answerer {
+    pub(crate) instance: Instance,
     /// The built-in demo model, while it is needed.
     _demo: Option<ModelServer>,
 }
 
 impl Ready {
+    /// A conversation with whoever answers.
+    pub(crate) fn route(&self) -> Route {
+        let candidate = |instance: &Instance, model: Option<&String>| Candidate {
+            session: instance.session(),
+            model: model.cloned(),
+            name: model.cloned().unwrap_or_else(|| self.name.clone()),
+        };
+        let others = self.next.iter().map(|(next, model)| match next {
+            Next::First => candidate(&self.first.instance, Some(model)),
+            Next::Other(other) => candidate(&other.instance, Some(model)),
+        });
+        Route::new(candidate(&self.first.instance, None), others.collect())
+    }
+
     /// Ends everything politely.
     pub(crate) async fn close(self) {
-        self.instance.close().await;
+        self.first.instance.close().await;
+        for (next, _) in self.next {
+            if let Next::Other(other) = next {
+                other.instance.close().await;
+            }
+        }
         self.servers.close().await;
     }
 }
 
 /// Who decides when the policy is to ask.
+#[derive(Clone)]
 pub(crate) enum Asker {
     /// There is nobody: it is denied.
     Nobody,
@@ -82,68 +80,92 @@ pub(crate) enum Asker {
     Person(AskPerson),
 }
 
-/// Makes the host, loads the plugin and grants it what the configuration says. Starts no sidecar.
-pub(crate) async fn prepare(
-    resolved: &Resolved,
-    artefact: Request,
-    asker: Asker,
-    surroundings: &Surroundings,
-) -> Result<Ready, Failure> {
-    let host = host(resolved)?;
-    let plugin = load(&host, resolved.plugin.as_deref()).await?;
-    let mode = if resolved.legacy { Mode::OneShot } else { Mode::Server };
-    let own_cli = resolved.attach.is_none() || resolved.legacy;
-    if own_cli && plugin.inspection().description.sidecars.contains(&mode.sidecar()) {
-        fetch(&artefact).await?;
-    }
+/// Makes the host and everybody who may be asked. Starts no sidecar.
+pub(crate) async fn prepare(resolved: &Resolved, asker: Asker, surroundings: &Surroundings) -> Result<Ready, Failure> {
+    let foundation = Foundation::new(resolved, asker, surroundings)?;
+    let first = foundation.answerer(resolved, true).await?;
     let servers = Servers::start(resolved, surroundings).await?;
-    let demo = match &resolved.provider.value {
-        Provider::Demo => Some(start_demo().await?),
-        Provider::Github { .. } | Provider::Endpoint(_) => None,
-    };
-    let way = Way::of(resolved);
-    let (auth, mut secrets) = auth(&resolved.provider.value, demo.as_ref(), mode, way);
-    let token = resolved.attach.as_ref().and_then(|attach| attach.token.clone());
-    let token = token.map(|value| SecretGrant { value, destinations: vec![mode.key()] });
-    secrets.extend(token.map(|grant| ("connection-token".to_owned(), grant)));
-    let sidecar = sidecar(resolved, artefact);
-    let policy = policy(resolved, secrets, asker);
-    let policy = match auth["base-url"].as_str().filter(|_| way != Way::Direct) {
-        Some(url) => policy.egress(egress::open(url, resolved.sidecar.network.proxy.as_deref())?),
-        None => policy,
-    };
-    let policy = match mode {
-        Mode::Server => policy.sidecar(sidecar),
-        Mode::OneShot => policy.sidecar(CopilotOneShot { cli: sidecar }),
-    };
-    let instance = host.tenant(policy).instance(&plugin, config(resolved, auth, mode, way))?;
-    let request = TurnRequest { tools: servers.tools.clone(), ..request(resolved) };
-    Ok(Ready { instance, request, servers, _demo: demo })
-}
-
-fn policy(resolved: &Resolved, secrets: Grants, asker: Asker) -> Policy {
-    let mut policy = Policy::new(resolved.data_dir.value.join("tenants/default"));
-    policy.seed = RandomState::new().build_hasher().finish();
-    // `Http` alone reaches nothing: origins are granted where there is an endpoint.
-    for capability in [Capability::Tools, Capability::Wasi, Capability::Http] {
-        policy = policy.allow(capability);
+    let mut next = Vec::new();
+    for candidate in &resolved.fallback {
+        let (provider, model) = (&candidate.provider, &candidate.model);
+        let who = if provider.value.name() == resolved.provider.value.name() {
+            Next::First
+        } else {
+            let with = resolved.with(provider.clone(), Some(model.clone()));
+            Next::Other(foundation.answerer(&with, false).await?)
+        };
+        next.push((who, model.value.clone()));
     }
-    policy.provider_tools.extend(resolved.tools.own.iter().cloned());
-    policy.permissions = permissions(&resolved.tools.permissions, asker);
-    secrets.into_iter().fold(policy, |policy, (name, grant)| policy.secret(name, grant))
+    let request = TurnRequest { tools: servers.tools.clone(), ..request(resolved) };
+    let name = request.model.clone().unwrap_or_else(|| resolved.provider.value.name().to_owned());
+    Ok(Ready { request, first, next, name, servers })
 }
 
-fn sidecar(resolved: &Resolved, artefact: Request) -> CopilotCli {
-    let mut sidecar = CopilotCli::new(artefact);
-    sidecar.network = resolved.sidecar.network.clone();
-    sidecar.variables = resolved.sidecar.variables.clone();
-    sidecar.unpack_dir = Some(resolved.cache_dir.value.join("copilot-cli-unpacked"));
-    sidecar.attach = resolved
-        .attach
-        .as_ref()
-        .map(|attach| Attach { address: attach.address, working_directory: attach.working_dir.clone() });
-    sidecar
+/// What all providers stand on.
+pub(crate) struct Foundation<'a> {
+    host: Host,
+    asker: Asker,
+    surroundings: &'a Surroundings,
+    /// A plugin's file instead of the embedded ones.
+    file: Option<&'a Path>,
 }
+
+impl<'a> Foundation<'a> {
+    pub(crate) fn new(resolved: &'a Resolved, asker: Asker, surroundings: &'a Surroundings) -> Result<Self, Failure> {
+        Ok(Self { host: host(resolved)?, asker, surroundings, file: resolved.plugin.as_deref() })
+    }
+
+    /// Makes a provider ready to be asked. What it needs of the network is fetched now when it is `needed` at once.
+    pub(crate) async fn answerer(&self, resolved: &Resolved, needed: bool) -> Result<Answerer, Failure> {
+        match &resolved.provider.value {
+            Provider::Endpoint(endpoint) if endpoint.through == Through::Http => {
+                let http::Direct { config, secrets } = http::direct(endpoint)?;
+                let plugin = self.load(embedded(resolved)).await?;
+                let egress = egress::open(&endpoint.base_url.value, &resolved.sidecar.network)?;
+                let policy = self.policy(resolved, secrets).egress(egress);
+                let instance = self.host.tenant(policy).instance(&plugin, config.to_string())?;
+                Ok(Answerer { instance, _demo: None })
+            }
+            _ => copilot::answerer(self, resolved, needed).await,
+        }
+    }
+
+    /// The plugin of the command line, or an embedded one.
+    async fn load(&self, (embedded, name): (&'static [u8], &str)) -> Result<Plugin, Failure> {
+        let Some(path) = self.file else {
+            return Ok(self.host.load(embedded, &format!("the embedded plugin `{name}`")).await?);
+        };
+        let bytes = std::fs::read(path).map_err(|error| {
+            let message = format!("cannot read the plugin {}: {error}", path.display());
+            Failure::usage(message, "give the path of a .wasm file")
+        })?;
+        Ok(self.host.load(bytes, &path.display().to_string()).await?)
+    }
+
+    fn policy(&self, resolved: &Resolved, secrets: Grants) -> Policy {
+        let mut policy = Policy::new(resolved.data_dir.value.join("tenants/default"));
+        policy.seed = RandomState::new().build_hasher().finish();
+        // `Http` alone reaches nothing: origins are granted where there is an endpoint.
+        for capability in [Capability::Tools, Capability::Wasi, Capability::Http] {
+            policy = policy.allow(capability);
+        }
+        if resolved.through_copilot() {
+            policy.provider_tools.extend(resolved.tools.own.iter().cloned());
+        }
+        policy.permissions = permissions(&resolved.tools.permissions, self.asker.clone());
+        secrets.into_iter().fold(policy, |policy, (name, grant)| policy.secret(name, grant))
+    }
+}
+
+/// The embedded plugin that answers, and its name.
+pub(crate) fn embedded(resolved: &Resolved) -> (&'static [u8], &'static str) {
+    match &resolved.provider.value {
+        Provider::Endpoint(endpoint) if endpoint.through == Through::Http => http::plugin(endpoint.kind.value),
+        _ => (llm_provider_bundle::COPILOT, "copilot"),
+    }
+}
+
+type Grants = BTreeMap<String, SecretGrant>;
 
 fn permissions(asked: &Permissions, asker: Asker) -> Arc<dyn PermissionPolicy> {
     match (asked, asker) {
@@ -151,14 +173,6 @@ fn permissions(asked: &Permissions, asker: Asker) -> Arc<dyn PermissionPolicy> {
         (Permissions::Ask, Asker::Person(person)) => Arc::new(person),
         (Permissions::Allow(kinds), _) => Arc::new(AllowKinds(kinds.clone())),
     }
-}
-
-/// Has the sidecar's program ready before anything is asked: what is wrong with its path, the network or the cache is a
-/// matter of configuration, and is told as one.
-async fn fetch(artefact: &Request) -> Result<(), Failure> {
-    let on_progress = progress::on_stderr();
-    let obtained = llm_provider_host::artefact::obtain(artefact, &move |progress| on_progress(progress)).await;
-    obtained.map(drop).map_err(artefact_request::unusable)
 }
 
 /// The engine, with its cache. A cache that cannot be written costs a second, not the answer.
@@ -174,29 +188,17 @@ pub(crate) fn host(resolved: &Resolved) -> Result<Host, Failure> {
     }
 }
 
-async fn load(host: &Host, file: Option<&Path>) -> Result<Plugin, Failure> {
-    let Some(path) = file else {
-        return Ok(host.load(llm_provider_bundle::COPILOT, "the embedded plugin `copilot`").await?);
-    };
-    let bytes = std::fs::read(path).map_err(|error| {
-        Failure::usage(format!("cannot read the plugin {}: {error}", path.display()), "give the path of a .wasm file")
-    })?;
-    Ok(host.load(bytes, &path.display().to_string()).await?)
-}
-
-async fn start_demo() -> Result<ModelServer, Failure> {
-    ModelServer::start(Script::demo()).await.map_err(|error| {
-        Failure::usage(format!("cannot start the built-in demo model: {error}"), "allow connections on loopback")
-    })
-}
-
 fn request(resolved: &Resolved) -> TurnRequest {
     let mut request = TurnRequest::new(Vec::new());
     request.model = resolved.model.as_ref().map(|model| model.value.clone());
     request.system.clone_from(&resolved.system);
     request.deadline = resolved.deadline;
     request.tool_deadline = resolved.tool_deadline;
-    request.max_output_tokens = resolved.max_output_tokens;
+    request.max_output_tokens = resolved.max_output_tokens.or(match &resolved.provider.value {
+        // The Copilot plugin knows it from its configuration.
+        Provider::Endpoint(endpoint) if endpoint.through == Through::Http => endpoint.max_output_tokens,
+        _ => None,
+    });
     request.reasoning_effort = resolved.reasoning_effort.as_deref().map(effort);
     request.activity_timeout = resolved.activity_timeout;
     request
@@ -209,149 +211,5 @@ fn effort(level: &str) -> ReasoningEffort {
         "medium" => ReasoningEffort::Medium,
         "high" => ReasoningEffort::High,
         other => ReasoningEffort::Other(other.to_owned()),
-    }
-}
-
-/// The plugin's configuration.
-fn config(resolved: &Resolved, auth: Value, mode: Mode, way: Way) -> String {
-    let mut config = Map::from_iter([("auth".to_owned(), auth)]);
-    let endpoint = !matches!(resolved.provider.value, Provider::Github { .. });
-    config.extend(way.name().filter(|_| endpoint).map(|name| ("egress".to_owned(), name.into())));
-    if mode == Mode::OneShot {
-        config.insert("mode".into(), "one-shot".into());
-    }
-    if resolved.attach.as_ref().is_some_and(|attach| attach.token.is_some()) {
-        config.insert("connection-token".into(), json!({ "secret": "connection-token" }));
-    }
-    if let Provider::Demo = &resolved.provider.value {
-        config.insert("model".into(), "demo".into());
-    }
-    Value::from(config).to_string()
-}
-
-type Grants = BTreeMap<String, SecretGrant>;
-
-/// How the plugin authenticates, and the secrets it names in doing so, each bound to its one destination.
-fn auth(provider: &Provider, demo: Option<&ModelServer>, mode: Mode, way: Way) -> (Value, Grants) {
-    match provider {
-        Provider::Github { token } => github(token, mode),
-        Provider::Endpoint(endpoint) => byok(endpoint, mode, way),
-        Provider::Demo => {
-            let url = demo.map(ModelServer::openai_base_url).unwrap_or_default();
-            (json!({ "type": "byok", "provider": "openai", "base-url": url }), Grants::new())
-        }
-    }
-}
-
-fn github(token: &Given<Secret>, mode: Mode) -> (Value, Grants) {
-    let grant = SecretGrant { value: token.value.clone(), destinations: vec![mode.token()] };
-    (json!({ "type": "github", "token": "github-token" }), Grants::from([("github-token".into(), grant)]))
-}
-
-fn byok(endpoint: &Endpoint, mode: Mode, way: Way) -> (Value, Grants) {
-    let mut grants = Grants::new();
-    let mut grant = |name: &str, value: &Secret, header: &str| {
-        let destinations = way.destinations(&endpoint.base_url.value, header, mode.key());
-        grants.insert(name.to_owned(), SecretGrant { value: value.clone(), destinations });
-        json!({ "secret": name })
-    };
-    let mut fields = Map::new();
-    fields.insert("type".into(), "byok".into());
-    fields.insert("provider".into(), kind_name(endpoint.kind.value).into());
-    fields.insert("base-url".into(), endpoint.base_url.value.clone().into());
-    if let Some(key) = &endpoint.api_key {
-        fields.insert("api-key".into(), grant("api-key", &key.value, egress::key_header(endpoint.kind.value)));
-    }
-    let headers: Map<String, Value> = endpoint
-        .headers
-        .iter()
-        .map(|(name, value)| match value {
-            HeaderValue::Plain(text) => (name.clone(), text.clone().into()),
-            HeaderValue::Secret(secret) => (name.clone(), grant(&format!("header:{name}"), secret, name)),
-        })
-        .collect();
-    if !headers.is_empty() {
-        fields.insert("headers".into(), headers.into());
-    }
-    let optional = [
-        ("wire-api", endpoint.wire_api.map(|wire| wire_name(wire).into())),
-        ("api-version", endpoint.api_version.clone().map(Value::from)),
-        ("max-prompt-tokens", endpoint.max_prompt_tokens.map(Value::from)),
-        ("max-output-tokens", endpoint.max_output_tokens.map(Value::from)),
-    ];
-    fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    (fields.into(), grants)
-}
-
-fn kind_name(kind: EndpointKind) -> &'static str {
-    match kind {
-        EndpointKind::OpenAi => "openai",
-        EndpointKind::Azure => "azure",
-        EndpointKind::Anthropic => "anthropic",
-    }
-}
-
-fn wire_name(wire: WireApi) -> &'static str {
-    match wire {
-        WireApi::Completions => "completions",
-        WireApi::Responses => "responses",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn given<T>(value: T) -> Given<T> {
-        Given { value, from: "test".into() }
-    }
-
-    #[test]
-    fn b08_a_github_token_goes_only_into_the_sidecars_environment() {
-        for (mode, sidecar, variable) in [
-            (Mode::Server, "copilot-cli", "COPILOT_SDK_AUTH_TOKEN"),
-            (Mode::OneShot, "copilot-cli-oneshot", "COPILOT_GITHUB_TOKEN"),
-        ] {
-            let (auth, grants) =
-                auth(&Provider::Github { token: given(Secret::new("gho_x")) }, None, mode, Way::Direct);
-            assert_eq!(auth, json!({ "type": "github", "token": "github-token" }));
-            let to = Destination::SidecarVariable { sidecar: sidecar.into(), variable: variable.into() };
-            assert_eq!(grants["github-token"].destinations, [to]);
-            assert_eq!(grants.len(), 1);
-        }
-    }
-
-    #[test]
-    fn an_endpoints_key_goes_only_to_who_sends_it() {
-        let endpoint = Endpoint {
-            name: "x".into(),
-            kind: given(EndpointKind::Anthropic),
-            base_url: given("http://127.0.0.1:1".into()),
-            wire_api: Some(WireApi::Responses),
-            api_version: None,
-            headers: BTreeMap::from([
-                ("a".into(), HeaderValue::Plain("b".into())),
-                ("c".into(), HeaderValue::Secret(Secret::new("d"))),
-            ]),
-            api_key: Some(given(Secret::new("k"))),
-            max_prompt_tokens: None,
-            max_output_tokens: Some(5),
-            egress: None,
-        };
-        let (auth, grants) = byok(&endpoint, Mode::Server, Way::Direct);
-        let expected = json!({
-            "type": "byok", "provider": "anthropic", "base-url": "http://127.0.0.1:1", "wire-api": "responses",
-            "api-key": { "secret": "api-key" }, "headers": { "a": "b", "c": { "secret": "header:c" } },
-            "max-output-tokens": 5,
-        });
-        assert_eq!(auth, expected);
-        let input = [Destination::SidecarInput { sidecar: "copilot-cli".into() }];
-        assert!(grants.len() == 2 && grants.values().all(|grant| grant.destinations == input));
-        let header =
-            |header: &str| [Destination::HttpHeader { origin: "http://127.0.0.1:1".into(), header: header.into() }];
-        let (same, grants) = byok(&endpoint, Mode::Server, Way::Host);
-        assert_eq!(same, expected);
-        assert_eq!(grants["api-key"].destinations, header("x-api-key"));
-        assert_eq!(grants["header:c"].destinations, header("c"));
     }
 }

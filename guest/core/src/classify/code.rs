@@ -9,36 +9,60 @@ use llm_provider_guest::types::Milliseconds;
 pub(super) fn meaning(code: &str, hint: Option<Milliseconds>) -> Option<Meaning> {
     let after = |pause: Milliseconds| V::RetryAfter(hint.unwrap_or(pause));
     Some(match code {
-        "context_length_exceeded" | "model_max_prompt_tokens_exceeded" | "prompt_too_long" | "request_too_large" => {
-            Meaning::new(K::ContextLength, S::Request, V::Compact)
-        }
+        "context_length_exceeded"
+        | "model_max_prompt_tokens_exceeded"
+        | "prompt_too_long"
+        | "string_above_max_length"
+        | "exceed_context_size_error"
+        | "request_too_large" => Meaning::new(K::ContextLength, S::Request, V::Compact),
         "insufficient_quota"
         | "quota_exceeded"
         | "billing_hard_limit_reached"
         | "billing_not_active"
         | "billing_error" => Meaning::new(K::Quota, S::User, V::Surface),
-        "invalid_api_key" | "authentication_error" => Meaning::new(K::Authentication, S::User, V::Surface),
+        "invalid_api_key" | "account_deactivated" | "authentication_error" => {
+            Meaning::new(K::Authentication, S::User, V::Surface)
+        }
         "permission_error" => Meaning::new(K::Permission, S::User, V::Surface),
+        "invalid_organization" | "unsupported_country_region_territory" => {
+            Meaning::new(K::Permission, S::Org, V::Surface)
+        }
         "model_not_found" | "model_not_supported" | "DeploymentNotFound" | "not_found_error" => {
             Meaning::new(K::NotFound, S::Model, V::SwitchModel)
         }
-        "content_filter" | "content_policy_violation" => Meaning::new(K::ContentFilter, S::Request, V::Surface),
-        "rate_limit_error" => Meaning::new(K::RateLimit, S::User, after(status::LIMITED)),
-        "model_overloaded" | "overloaded_error" => Meaning::new(K::Overloaded, S::Model, after(status::BUSY)),
-        "api_error" => Meaning::new(K::Internal, S::Model, after(status::SHORT)),
+        "content_filter"
+        | "content_policy_violation"
+        | "image_content_policy_violation"
+        | "ResponsibleAIPolicyViolation" => Meaning::new(K::ContentFilter, S::Request, V::Surface),
+        "invalid_prompt"
+        | "invalid_image"
+        | "image_too_large"
+        | "image_parse_error"
+        | "unsupported_image_media_type"
+        | "failed_to_download_image" => Meaning::new(K::InvalidRequest, S::Request, V::Surface),
+        "rate_limit_exceeded" | "rate_limit_error" => Meaning::new(K::RateLimit, S::User, after(status::LIMITED)),
+        "server_error" | "api_error" => Meaning::new(K::Internal, S::Model, after(status::SHORT)),
         "timeout_error" => Meaning::new(K::Timeout, S::Model, after(status::SHORT)),
+        "model_overloaded" | "overloaded_error" | "engine_overloaded" => {
+            Meaning::new(K::Overloaded, S::Model, after(status::BUSY))
+        }
         _ => return None,
     })
 }
 
-/// What the CLI's `errorType` says (an open string; PROTOCOL section 2). `query` says nothing.
+/// What a class of errors says: the CLI's `errorType` (an open string; PROTOCOL section 2), or the `type` of OpenAI's
+/// error bodies, for failures that come in a stream, where there is no status. `query` says nothing.
 pub(super) fn class(class: &str, hint: Option<Milliseconds>) -> Option<Meaning> {
     Some(match class {
-        "authentication" => Meaning::new(K::Authentication, S::User, V::Surface),
-        "authorization" => Meaning::new(K::Permission, S::User, V::Surface),
+        "authentication" | "authentication_error" => Meaning::new(K::Authentication, S::User, V::Surface),
+        "authorization" | "permission_error" => Meaning::new(K::Permission, S::User, V::Surface),
         "policy" => Meaning::new(K::Permission, S::Org, V::Surface),
         "quota" => Meaning::new(K::Quota, S::User, V::Surface),
-        "rate_limit" => Meaning::new(K::RateLimit, S::User, V::RetryAfter(hint.unwrap_or(status::LIMITED))),
+        "rate_limit" | "rate_limit_error" | "requests" | "tokens" => {
+            Meaning::new(K::RateLimit, S::User, V::RetryAfter(hint.unwrap_or(status::LIMITED)))
+        }
+        "invalid_request_error" => Meaning::new(K::InvalidRequest, S::Request, V::Surface),
+        "not_found_error" => Meaning::new(K::NotFound, S::Model, V::SwitchModel),
         "context_limit" => Meaning::new(K::ContextLength, S::Request, V::Compact),
         _ => return None,
     })

@@ -121,6 +121,12 @@ pub fn classify(facts: &Facts<'_>) -> Meaning {
     told(meaning, facts)
 }
 
+/// Whether a word is an error code whose meaning is known: for dialects that have several words and must choose one.
+#[must_use]
+pub fn is_known_code(code: &str) -> bool {
+    code::meaning(code, None).is_some()
+}
+
 /// The provider's own word on whether to try again. An exhausted quota or a conversation that is too long stays what it
 /// is: those who follow such a word blindly pay for it (PARITY, THREATS section 3).
 fn told(meaning: Meaning, facts: &Facts<'_>) -> Meaning {

@@ -94,6 +94,47 @@ fn a_hint_decides_the_pause_and_numbers_in_codes_decide_nothing() {
     assert_eq!(classify(&facts).kind, K::InvalidRequest);
 }
 
+#[test]
+fn codes_of_openai_and_what_is_compatible_with_it() {
+    let code = |code| row(Fault::Provider, None, Some(400), Some(code));
+    let table = [
+        ("context_length_exceeded", (K::ContextLength, S::Request, V::Compact)),
+        ("string_above_max_length", (K::ContextLength, S::Request, V::Compact)),
+        ("exceed_context_size_error", (K::ContextLength, S::Request, V::Compact)),
+        ("insufficient_quota", (K::Quota, S::User, V::Surface)),
+        ("invalid_api_key", (K::Authentication, S::User, V::Surface)),
+        ("account_deactivated", (K::Authentication, S::User, V::Surface)),
+        ("invalid_organization", (K::Permission, S::Org, V::Surface)),
+        ("unsupported_country_region_territory", (K::Permission, S::Org, V::Surface)),
+        ("model_not_found", (K::NotFound, S::Model, V::SwitchModel)),
+        ("content_filter", (K::ContentFilter, S::Request, V::Surface)),
+        ("ResponsibleAIPolicyViolation", (K::ContentFilter, S::Request, V::Surface)),
+        ("image_content_policy_violation", (K::ContentFilter, S::Request, V::Surface)),
+        ("invalid_prompt", (K::InvalidRequest, S::Request, V::Surface)),
+        ("failed_to_download_image", (K::InvalidRequest, S::Request, V::Surface)),
+        ("rate_limit_exceeded", (K::RateLimit, S::User, V::RetryAfter(30_000))),
+        ("server_error", (K::Internal, S::Model, V::RetryAfter(500))),
+        ("engine_overloaded", (K::Overloaded, S::Model, V::RetryAfter(2_000))),
+    ];
+    for (name, want) in table {
+        assert_eq!(code(name), want, "{name}");
+        assert!(is_known_code(name), "{name}");
+    }
+    assert!(!is_known_code("invalid_request_error"));
+    let hinted = Facts { code: Some("rate_limit_exceeded"), retry_after: Some(7_000), ..Facts::of(Fault::Provider) };
+    assert_eq!(classify(&hinted).verdict, V::RetryAfter(7_000));
+}
+
+#[test]
+fn types_decide_where_there_is_neither_code_nor_status() {
+    let class = |class| row(Fault::Provider, Some(class), None, None);
+    assert_eq!(class("invalid_request_error"), (K::InvalidRequest, S::Request, V::Surface));
+    assert_eq!(class("authentication_error"), (K::Authentication, S::User, V::Surface));
+    assert_eq!(class("permission_error"), (K::Permission, S::User, V::Surface));
+    assert_eq!(class("not_found_error"), (K::NotFound, S::Model, V::SwitchModel));
+    assert_eq!(class("tokens"), (K::RateLimit, S::User, V::RetryAfter(30_000)));
+}
+
 /// The types of Anthropic's errors, as they come within a stream: without a status.
 #[test]
 fn types_of_anthropic() {

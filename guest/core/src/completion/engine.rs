@@ -111,7 +111,7 @@ impl<D: Dialect> Completions<D> {
     fn start(&mut self, asked: provider::Turn, out: &mut Vec<Effect>) {
         let provider::Turn { session, id, history, options } = asked;
         let settings = self.dialect.settings();
-        let turn = Turn::new(id, options.model.clone().or_else(|| settings.model.clone()));
+        let turn = Turn::new(id, None);
         let owner = options.tool_owner;
         let timeout = options.activity_timeout.filter(|ms| *ms > 0).unwrap_or(settings.activity_timeout);
         let admitted = self.free(session).and_then(|()| {
@@ -121,16 +121,8 @@ impl<D: Dialect> Completions<D> {
         match admitted {
             Err(failure) => turn.fail(failure.error(), out),
             Ok(ask) => {
-                let mut step = Step {
-                    dialect: &self.dialect,
-                    now: self.now,
-                    seed: self.seed,
-                    next_request: &mut self.next_request,
-                    out,
-                };
-                let (run, flow) = Run::start(session, turn, Asked { ask, owner, timeout }, &mut step);
-                self.runs.insert(id, run);
-                self.flow(id, flow, out);
+                self.runs.insert(id, Run::new(session, turn, Asked { ask, owner, timeout }));
+                self.step(id, out, Run::call);
             }
         }
     }
@@ -172,26 +164,19 @@ impl<D: Dialect> Completions<D> {
     }
 
     fn flow(&mut self, id: TurnId, flow: Flow, out: &mut Vec<Effect>) {
+        if matches!(flow, Flow::On) {
+            return;
+        }
+        let Some(run) = self.runs.remove(&id) else { return };
         match flow {
             Flow::On => {}
-            Flow::Answered(reason) => {
-                if let Some(run) = self.runs.remove(&id) {
-                    run.finish(reason, out);
-                }
-            }
-            Flow::Failed(failure) => {
-                if let Some(run) = self.runs.remove(&id) {
-                    run.fail(failure, out);
-                }
-            }
+            Flow::Answered(reason) => run.finish(reason, out),
+            Flow::Failed(failure) => run.fail(failure, out),
         }
     }
 
     fn cancel(&mut self, id: TurnId, why: &str, out: &mut Vec<Effect>) {
-        self.step(id, out, |run, step| {
-            run.give_up(step);
-            Flow::Failed(Failure::of(Fault::Cancelled, why))
-        });
+        self.step(id, out, |_, _| Flow::Failed(Failure::of(Fault::Cancelled, why)));
     }
 
     fn close_session(&mut self, id: SessionId, out: &mut Vec<Effect>) {

@@ -2,6 +2,8 @@
 
 use crate::classify::{Failure, Fault};
 use llm_provider_guest::http_types::{self, FailureKind};
+use llm_provider_guest::types::Milliseconds;
+use std::time::Duration;
 
 /// What a failed request means.
 pub(super) fn of(failure: &http_types::Failure) -> Failure {
@@ -20,7 +22,8 @@ pub(super) fn of(failure: &http_types::Failure) -> Failure {
 }
 
 /// The answer stopped in the middle, or did not come at all.
-pub(super) fn silent(seconds: u64) -> Failure {
+pub(super) fn silent(timeout: Milliseconds) -> Failure {
+    let seconds = Duration::from_millis(timeout).as_secs_f64();
     Failure::of(Fault::Timeout, format!("the model's endpoint was silent for {seconds} s"))
 }
 

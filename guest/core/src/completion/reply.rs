@@ -44,22 +44,35 @@ impl<R: Reader> Reply<R> {
     /// Takes more of the body.
     pub(super) fn push<E: From<EventEffect>>(&mut self, bytes: &[u8], to: &mut Told<'_, E>) -> Result<(), Failure> {
         let mut events = Vec::new();
-        match &mut self.body {
-            Body::Whole(body) if body.len().saturating_add(bytes.len()) > WHOLE_LIMIT => return Err(too_large()),
-            Body::Whole(body) => body.extend_from_slice(bytes),
-            Body::Stream(decoder) => decoder.push(bytes, &mut events).map_err(|_| too_large())?,
-        }
-        events.iter().try_for_each(|event| self.event(event, to))
+        let read = match &mut self.body {
+            Body::Whole(body) if body.len().saturating_add(bytes.len()) > WHOLE_LIMIT => Err(too_large()),
+            Body::Whole(body) => {
+                body.extend_from_slice(bytes);
+                Ok(())
+            }
+            Body::Stream(decoder) => decoder.push(bytes, &mut events).map_err(|_| too_large()),
+        };
+        // What came before an event that is too large is told however the bytes were cut.
+        events.iter().try_for_each(|event| self.event(event, to))?;
+        read
     }
 
-    /// The body has ended. Gives why the model stopped.
-    pub(super) fn end<E: From<EventEffect>>(&mut self, to: &mut Told<'_, E>) -> Result<FinishReason, Failure> {
+    /// Nothing more comes. Gives why the model stopped.
+    pub(super) fn end<E: From<EventEffect>>(
+        &mut self,
+        ending: Ending,
+        to: &mut Told<'_, E>,
+    ) -> Result<FinishReason, Failure> {
         let body = std::mem::replace(&mut self.body, Body::Whole(Vec::new()));
         let mut pieces = Vec::new();
         let done = match body {
             Body::Stream(decoder) => {
                 if let Some(last) = decoder.finish().map_err(|_| too_large())? {
-                    self.event(&last, to)?;
+                    let read = self.event(&last, to);
+                    // Half an event says nothing against an answer that was complete before it.
+                    if ending == Ending::Told {
+                        read?;
+                    }
                 }
                 self.reader.end(&mut pieces)
             }
@@ -106,6 +119,15 @@ impl<R: Reader> Reply<R> {
             }
         }
     }
+}
+
+/// How a body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// By its own end.
+    Told,
+    /// Anywhere: the connection broke or was given up.
+    Cut,
 }
 
 /// Where an answer is told.

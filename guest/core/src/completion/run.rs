@@ -2,7 +2,7 @@
 
 use super::dialect::{Ask, Dialect, Reader, header};
 use super::effect::Effect;
-use super::reply::{CallNames, Reply, Told};
+use super::reply::{CallNames, Ending, Reply, Told};
 use super::{admit, fault, refusal};
 use crate::classify::{Failure, Fault};
 use crate::turn::Turn;
@@ -84,20 +84,16 @@ pub(super) enum Flow {
 }
 
 impl<R: Reader> Run<R> {
-    /// A turn that sends its first request, or cannot.
-    pub(super) fn start<D: Dialect<Reader = R>>(
-        session: SessionId,
-        turn: Turn,
-        asked: Asked,
-        step: &mut Step<'_, D>,
-    ) -> (Self, Flow) {
+    /// A turn that has not asked anything yet.
+    pub(super) fn new(session: SessionId, mut turn: Turn, asked: Asked) -> Self {
         let Asked { ask, owner, timeout } = asked;
+        turn.set_model(ask.model.clone());
         let calls = ask.messages.iter().flat_map(|message| &message.blocks).filter_map(|block| match block {
             Block::ToolCall(call) => Some(call.id.clone()),
             _ => None,
         });
         let names = CallNames::new(calls);
-        let mut run = Self {
+        Self {
             session,
             turn,
             ask,
@@ -109,10 +105,8 @@ impl<R: Reader> Run<R> {
             request_id: None,
             unknown: 0,
             timeout,
-            heard: step.now,
-        };
-        let flow = run.call(step);
-        (run, flow)
+            heard: 0,
+        }
     }
 
     /// The request under way.
@@ -128,7 +122,8 @@ impl<R: Reader> Run<R> {
         self.request().map(|_| self.heard.saturating_add(self.timeout))
     }
 
-    fn call<D: Dialect<Reader = R>>(&mut self, step: &mut Step<'_, D>) -> Flow {
+    /// Asks the model.
+    pub(super) fn call<D: Dialect<Reader = R>>(&mut self, step: &mut Step<'_, D>) -> Flow {
         let request = match step.dialect.request(&self.ask) {
             Ok(request) => request,
             Err(failure) => return Flow::Failed(failure),
@@ -165,7 +160,7 @@ impl<R: Reader> Run<R> {
     }
 
     /// More of the body.
-    pub(super) fn chunk<D>(&mut self, data: &[u8], step: &mut Step<'_, D>) -> Flow {
+    pub(super) fn chunk<D: Dialect<Reader = R>>(&mut self, data: &[u8], step: &mut Step<'_, D>) -> Flow {
         self.heard = step.now;
         match &mut self.stage {
             Stage::Answering(_, reply) => {
@@ -174,8 +169,12 @@ impl<R: Reader> Run<R> {
             }
             Stage::Refused(_, _, body) => {
                 let room = REFUSAL_KEPT.saturating_sub(body.len());
-                body.extend(data.iter().take(room));
-                Flow::On
+                body.extend_from_slice(data.get(..room).unwrap_or(data));
+                if body.len() < REFUSAL_KEPT {
+                    return Flow::On;
+                }
+                self.give_up(step.out);
+                self.refused(step)
             }
             Stage::Asked(_) | Stage::Tools(_) | Stage::Done => Flow::On,
         }
@@ -183,21 +182,16 @@ impl<R: Reader> Run<R> {
 
     /// The body has ended.
     pub(super) fn end<D: Dialect<Reader = R>>(&mut self, step: &mut Step<'_, D>) -> Flow {
-        match &mut self.stage {
-            Stage::Answering(..) => match self.close_reply(step) {
-                Ok(reason) => self.stopped(reason, step),
-                Err(failure) => Flow::Failed(failure),
-            },
-            Stage::Refused(_, response, body) => {
-                let failure = refusal::of(step.dialect, response, body);
-                self.stage = Stage::Done;
-                Flow::Failed(failure)
-            }
-            Stage::Asked(_) | Stage::Tools(_) | Stage::Done => Flow::On,
+        if matches!(self.stage, Stage::Refused(..)) {
+            return self.refused(step);
+        }
+        match self.close_reply(Ending::Told, step) {
+            Ok(reason) => self.stopped(reason, step),
+            Err(failure) => Flow::Failed(failure),
         }
     }
 
-    /// The request failed. An answer that was complete by then is one all the same.
+    /// The request failed.
     pub(super) fn broken<D: Dialect<Reader = R>>(
         &mut self,
         failure: &http_types::Failure,
@@ -206,60 +200,57 @@ impl<R: Reader> Run<R> {
         if failure.request_sent {
             self.turn.request_sent();
         }
-        match self.stage {
-            Stage::Answering(..) => self.answered_or(fault::of(failure), step),
-            // The body would have said more, but the status says enough.
-            Stage::Refused(..) => self.end(step),
-            Stage::Asked(_) | Stage::Tools(_) | Stage::Done => {
-                self.stage = Stage::Done;
-                Flow::Failed(fault::of(failure))
-            }
-        }
+        self.cut(fault::of(failure), step)
     }
 
     /// The endpoint was silent for too long.
     pub(super) fn silent<D: Dialect<Reader = R>>(&mut self, step: &mut Step<'_, D>) -> Flow {
-        self.give_up(step);
-        let failure = fault::silent(self.timeout / 1_000);
-        match self.stage {
-            Stage::Answering(..) => self.answered_or(failure, step),
-            _ => Flow::Failed(failure),
-        }
+        self.give_up(step.out);
+        self.cut(fault::silent(self.timeout), step)
     }
 
     /// Closes the connection, if there is one. The request may have reached the model.
-    pub(super) fn give_up<D>(&mut self, step: &mut Step<'_, D>) {
+    fn give_up(&mut self, out: &mut Vec<Effect>) {
         if let Some(request) = self.request() {
             self.turn.request_sent();
-            step.out.push(HttpEffect::Cancel(request).into());
+            out.push(HttpEffect::Cancel(request).into());
         }
     }
 
-    fn answered_or<D: Dialect<Reader = R>>(&mut self, failure: Failure, step: &mut Step<'_, D>) -> Flow {
-        match self.close_reply(step) {
+    /// Nothing more comes, although the response has not ended. An answer that is complete is one all the same, and of a
+    /// refusal the status says enough.
+    fn cut<D: Dialect<Reader = R>>(&mut self, failure: Failure, step: &mut Step<'_, D>) -> Flow {
+        if matches!(self.stage, Stage::Refused(..)) {
+            return self.refused(step);
+        }
+        match self.close_reply(Ending::Cut, step) {
             Ok(reason) => self.stopped(reason, step),
             Err(_) => Flow::Failed(failure),
         }
     }
 
-    fn close_reply<D>(&mut self, step: &mut Step<'_, D>) -> Result<FinishReason, Failure> {
-        let Stage::Answering(_, reply) = &mut self.stage else {
+    fn refused<D: Dialect<Reader = R>>(&mut self, step: &mut Step<'_, D>) -> Flow {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Refused(_, response, body) => Flow::Failed(refusal::of(step.dialect, &response, &body)),
+            _ => Flow::On,
+        }
+    }
+
+    fn close_reply<D>(&mut self, ending: Ending, step: &mut Step<'_, D>) -> Result<FinishReason, Failure> {
+        let Stage::Answering(_, mut reply) = std::mem::replace(&mut self.stage, Stage::Done) else {
             return Err(Failure::of(Fault::Protocol, "the endpoint ended an answer that had not begun"));
         };
         let mut told = Told { turn: &mut self.turn, names: &mut self.names, out: step.out };
-        let done = reply.end(&mut told);
-        self.pay(step.out);
-        self.stage = Stage::Done;
+        let done = reply.end(ending, &mut told);
+        self.pay(&reply, step.out);
         done
     }
 
-    /// Adds what this model call cost to the turn's sums, once.
-    fn pay(&mut self, out: &mut Vec<Effect>) {
-        if let Stage::Answering(_, reply) = &mut self.stage {
-            self.unknown = self.unknown.saturating_add(std::mem::take(&mut reply.unknown));
-            if let Some(usage) = reply.usage.take() {
-                self.turn.add_usage(&usage, out);
-            }
+    /// Adds what a model call cost to the turn's sums.
+    fn pay(&mut self, reply: &Reply<R>, out: &mut Vec<Effect>) {
+        self.unknown = self.unknown.saturating_add(reply.unknown);
+        if let Some(usage) = &reply.usage {
+            self.turn.add_usage(usage, out);
         }
     }
 
@@ -314,9 +305,12 @@ impl<R: Reader> Run<R> {
         self.turn.finish(reason, self.request_id.take(), out);
     }
 
-    /// The turn's one last event.
+    /// The turn's one last event. Nobody listens any more to a request that is under way.
     pub(super) fn fail(mut self, failure: Failure, out: &mut Vec<Effect>) {
-        self.pay(out);
+        self.give_up(out);
+        if let Stage::Answering(_, reply) = std::mem::replace(&mut self.stage, Stage::Done) {
+            self.pay(&reply, out);
+        }
         self.tell_unknown(out);
         let request_id = failure.request_id.clone().or(self.request_id.take());
         self.turn.fail(Failure { request_id, ..failure }.error(), out);

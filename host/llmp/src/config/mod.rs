@@ -52,23 +52,57 @@ pub(crate) struct Flags {
 pub(crate) fn resolve(flags: &Flags, env: &Environment, working_dir: &Path) -> Result<(Resolved, Report), Failure> {
     let mut report = Report::default();
     let file = location::load(flags.config.as_deref(), env, working_dir, &mut report)?;
-    let provider::Decided { provider, model, fallback } = provider::resolve(flags, &file, env, &mut report)?;
+    let decided = provider::resolve(flags, &file, env, &mut report)?;
+    let resolved = rest(decided, flags, file, (env, working_dir), &mut report)?;
+    Ok((resolved, report))
+}
+
+/// As [`resolve`], for every provider that is configured, without a model: or why it cannot be used. Only for the one that
+/// was asked for, if one was.
+///
+/// # Errors
+/// As [`resolve`], where no provider can be told at all.
+pub(crate) fn resolve_all(
+    flags: &Flags,
+    env: &Environment,
+    working_dir: &Path,
+) -> Result<Vec<Result<Resolved, Failure>>, Failure> {
+    let mut report = Report::default();
+    let load = |report: &mut Report| location::load(flags.config.as_deref(), env, working_dir, report);
+    let providers = provider::all(flags, &load(&mut report)?, env, &mut report)?;
+    let resolved = |provider: Result<From<Provider>, Failure>| {
+        let decided = provider::Decided { provider: provider?, model: None, fallback: Vec::new() };
+        let mut report = Report::default();
+        rest(decided, flags, load(&mut report)?, (env, working_dir), &mut report)
+    };
+    Ok(providers.into_iter().map(resolved).collect())
+}
+
+/// Everything but who answers.
+fn rest(
+    decided: provider::Decided,
+    flags: &Flags,
+    file: file::File,
+    (env, working_dir): (&Environment, &Path),
+    report: &mut Report,
+) -> Result<Resolved, Failure> {
+    let provider::Decided { provider, model, fallback } = decided;
     let plugin = report.choose("plugin", [path_flag(flags.plugin.as_deref(), working_dir), file.plugin]);
     let system = report.choose("system", [flag(flags.system.as_deref(), "--system"), file.system]);
-    let cache = directories::directory(&directories::CACHE, file.cache_dir, env, working_dir, &mut report)?;
-    let data = directories::directory(&directories::DATA, file.data_dir, env, working_dir, &mut report)?;
-    let network = network::resolve(&file.network, env, &provider.value, working_dir, &mut report)?;
+    let cache = directories::directory(&directories::CACHE, file.cache_dir, env, working_dir, report)?;
+    let data = directories::directory(&directories::DATA, file.data_dir, env, working_dir, report)?;
+    let network = network::resolve(&file.network, env, &provider.value, working_dir, report)?;
     let effort =
         [flag(flags.effort.as_deref(), "--effort"), env.given("LLMP_REASONING_EFFORT")?, file.reasoning_effort];
     let most = flags.max_output_tokens.map(|value| From { value, from: "--max-output-tokens".to_owned() });
-    let (legacy, attach) = (sidecar::legacy(&file.sidecar, env, &mut report)?, sidecar::attach(&file.sidecar, env)?);
-    let resolved = Resolved {
+    let (legacy, attach) = (sidecar::legacy(&file.sidecar, env, report)?, sidecar::attach(&file.sidecar, env)?);
+    Ok(Resolved {
         provider,
         model,
         fallback,
         system: system.map(|given| given.value),
         plugin: plugin.map(|given| given.value),
-        sidecar: sidecar::resolve(file.sidecar, network, env, working_dir, &mut report)?,
+        sidecar: sidecar::resolve(file.sidecar, network, env, working_dir, report)?,
         cache_dir: cache,
         data_dir: data,
         activity_timeout: report.choose("activity-timeout", [file.activity_timeout]).map(|given| given.value),
@@ -79,22 +113,7 @@ pub(crate) fn resolve(flags: &Flags, env: &Environment, working_dir: &Path) -> R
         tools: tools::resolve(file.tools, file.mcp, env)?,
         legacy,
         attach,
-    };
-    Ok((resolved, report))
-}
-
-/// Every provider that is configured, or why it cannot be used; only the one that was asked for, if one was.
-///
-/// # Errors
-/// As [`resolve`], where no provider can be told at all.
-pub(crate) fn providers(
-    flags: &Flags,
-    env: &Environment,
-    working_dir: &Path,
-) -> Result<Vec<Result<From<Provider>, Failure>>, Failure> {
-    let mut report = Report::default();
-    let file = location::load(flags.config.as_deref(), env, working_dir, &mut report)?;
-    provider::all(flags, &file, env, &mut report)
+    })
 }
 
 fn flag(value: Option<&str>, name: &str) -> Option<From<String>> {

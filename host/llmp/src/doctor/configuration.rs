@@ -1,7 +1,7 @@
 //! Who answers, and which name decided what.
 
 use super::page::Page;
-use crate::config::{ConfigFile, Endpoint, EndpointKind, Provider, Report, Resolved, WireApi};
+use crate::config::{ConfigFile, Endpoint, EndpointKind, Provider, Report, Resolved, Through, WireApi};
 
 pub(super) fn write(resolved: &Resolved, report: &Report, page: &mut Page) {
     page.heading("provider");
@@ -52,5 +52,17 @@ fn write_endpoint(endpoint: &Endpoint, page: &mut Page) {
         None => "",
     };
     page.line("type", &format!("{kind}{wire} ({})", endpoint.kind.from));
-    page.line("key", &endpoint.api_key.as_ref().map_or_else(|| "none".to_owned(), |key| format!("in {}", key.from)));
+    let through = match endpoint.through {
+        Through::Http => "HTTP, by a plugin of this program",
+        Through::Copilot => "the Copilot CLI",
+    };
+    page.line("through", through);
+    page.line(
+        "key",
+        &endpoint
+            .api_key
+            .as_ref()
+            .or(endpoint.token.as_ref())
+            .map_or_else(|| "none".to_owned(), |key| format!("in {}", key.from)),
+    );
 }

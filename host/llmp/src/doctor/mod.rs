@@ -9,7 +9,7 @@ mod sidecar;
 use crate::Surroundings;
 use crate::config::{self, Flags};
 use crate::failure::{Failure, FailureKind};
-use crate::output;
+use crate::{output, setup};
 use page::Page;
 
 /// Prints the report to stdout.
@@ -37,22 +37,24 @@ pub(crate) async fn run(flags: &Flags, surroundings: &Surroundings) -> Result<()
 async fn examine(flags: &Flags, surroundings: &Surroundings) -> Page {
     let mut page = Page::default();
     page.title(&format!("llmp {}", env!("CARGO_PKG_VERSION")));
-    let file = match config::resolve(flags, &surroundings.environment, &surroundings.working_dir) {
+    let (file, embedded) = match config::resolve(flags, &surroundings.environment, &surroundings.working_dir) {
         Ok((resolved, report)) => {
             configuration::write(&resolved, &report, &mut page);
             match surroundings.artefact(&resolved) {
-                Ok(request) => sidecar::write(&request, &mut page).await,
+                Ok(request) if resolved.through_copilot() => sidecar::write(&request, &mut page).await,
+                Ok(_) => {}
                 Err(failure) => page.failure(&failure),
             }
             directories::write(&resolved, &mut page);
-            resolved.plugin
+            let embedded = setup::embedded(&resolved).0;
+            (resolved.plugin, embedded)
         }
         Err(failure) => {
             page.failure(&failure);
-            flags.plugin.clone()
+            (flags.plugin.clone(), llm_provider_bundle::COPILOT)
         }
     };
-    plugin::write(file.as_deref(), &mut page);
+    plugin::write(file.as_deref(), embedded, &mut page);
     plugin::write_sandbox(&mut page);
     page.end();
     page

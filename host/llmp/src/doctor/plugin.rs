@@ -7,9 +7,9 @@ use llm_provider_host::{Host, HostConfig, Inspection, Limits, inspect};
 use std::path::Path;
 
 /// Reads the plugin without compiling it.
-pub(super) fn write(file: Option<&Path>, page: &mut Page) {
+pub(super) fn write(file: Option<&Path>, embedded: &'static [u8], page: &mut Page) {
     page.heading("plugin");
-    match read(file) {
+    match read(file, embedded) {
         Ok(inspection) => {
             let said = &inspection.description;
             let place = file.map_or_else(|| "embedded".to_owned(), |path| path.display().to_string());
@@ -22,10 +22,10 @@ pub(super) fn write(file: Option<&Path>, page: &mut Page) {
     }
 }
 
-fn read(file: Option<&Path>) -> Result<Inspection, Failure> {
+fn read(file: Option<&Path>, embedded: &'static [u8]) -> Result<Inspection, Failure> {
     let limits = Limits::default();
     let Some(path) = file else {
-        return Ok(inspect(llm_provider_bundle::COPILOT, "the embedded plugin", &limits)?);
+        return Ok(inspect(embedded, "the embedded plugin", &limits)?);
     };
     let origin = path.display().to_string();
     Ok(inspect(&crate::inspect::read(path, &origin, limits.component_bytes)?, &origin, &limits)?)

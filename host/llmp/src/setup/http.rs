@@ -10,15 +10,11 @@ use serde_json::{Map, Value, json};
 /// What it takes to ask an endpoint.
 #[derive(Debug)]
 pub(super) struct Direct {
-    /// The embedded plugin.
-    pub(super) component: &'static [u8],
-    /// Its name.
-    pub(super) plugin: &'static str,
     pub(super) config: Value,
     pub(super) secrets: Grants,
 }
 
-/// The plugin that speaks the endpoint's dialect, with its secrets bound to the endpoint's origin.
+/// The configuration of the plugin that speaks the endpoint's dialect, with its secrets bound to the endpoint's origin.
 pub(super) fn direct(endpoint: &Endpoint) -> Result<Direct, Failure> {
     let origin = Origin::of(&endpoint.base_url.value).map_err(|error| {
         let message = format!("{} is no address of an endpoint: {error}", endpoint.base_url.from);
@@ -31,17 +27,19 @@ pub(super) fn direct(endpoint: &Endpoint) -> Result<Direct, Failure> {
     if !headers.is_empty() {
         config.insert("headers".into(), headers.into());
     }
-    let (component, plugin) = match endpoint.kind.value {
-        EndpointKind::OpenAi | EndpointKind::Azure => {
-            openai(endpoint, &mut config, &mut granted);
-            (llm_provider_bundle::OPENAI, "openai")
-        }
-        EndpointKind::Anthropic => {
-            anthropic(endpoint, &mut config, &mut granted);
-            (llm_provider_bundle::ANTHROPIC, "anthropic")
-        }
-    };
-    Ok(Direct { component, plugin, config: config.into(), secrets: granted.secrets })
+    match endpoint.kind.value {
+        EndpointKind::OpenAi | EndpointKind::Azure => openai(endpoint, &mut config, &mut granted),
+        EndpointKind::Anthropic => anthropic(endpoint, &mut config, &mut granted),
+    }
+    Ok(Direct { config: config.into(), secrets: granted.secrets })
+}
+
+/// The embedded plugin that speaks a dialect, and its name.
+pub(super) fn plugin(kind: EndpointKind) -> (&'static [u8], &'static str) {
+    match kind {
+        EndpointKind::OpenAi | EndpointKind::Azure => (llm_provider_bundle::OPENAI, "openai"),
+        EndpointKind::Anthropic => (llm_provider_bundle::ANTHROPIC, "anthropic"),
+    }
 }
 
 fn openai(endpoint: &Endpoint, config: &mut Map<String, Value>, granted: &mut Granted) {
@@ -81,9 +79,6 @@ fn anthropic(endpoint: &Endpoint, config: &mut Map<String, Value>, granted: &mut
             config.insert("api-key".into(), granted.secret("api-key", key, "x-api-key"));
         }
         (None, None) => {}
-    }
-    if let Some(most) = endpoint.max_output_tokens {
-        config.insert("max-output-tokens".into(), most.into());
     }
 }
 
@@ -163,7 +158,10 @@ mod tests {
         azure.api_version = Some("2024-10-21".into());
         azure.wire_api = Some(WireApi::Responses);
         let config = direct(&azure).unwrap().config;
-        assert_eq!((&config["deployments"], &config["service"], &config["api"]), (&json!(true), &json!("azure"), &json!("responses")));
+        assert_eq!(
+            (&config["deployments"], &config["service"], &config["api"]),
+            (&json!(true), &json!("azure"), &json!("responses"))
+        );
         azure.base_url = given("https://r.openai.azure.com/openai/v1/".into());
         assert_eq!(direct(&azure).unwrap().config.get("deployments"), None);
     }
@@ -178,7 +176,7 @@ mod tests {
         ]);
         let direct = direct(&claude).unwrap();
         let expected = json!({
-            "base-url": "https://m.example", "auth-token": { "secret": "auth-token" }, "max-output-tokens": 5,
+            "base-url": "https://m.example", "auth-token": { "secret": "auth-token" },
             "headers": { "X-Team": "blue", "X-Key": { "secret": "header:X-Key" } },
         });
         assert_eq!(direct.config, expected);
