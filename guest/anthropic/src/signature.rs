@@ -1,7 +1,7 @@
 //! The opaque string that goes with a thinking block.
 //!
-//! The API has two proofs: the signature of a thinking block, and the data of a redacted one, which is all there is of it.
-//! One string carries either, with a word before it that tells which; what has neither word is another provider's and
+//! The API has two proofs: the signature of a thinking block, and the data of a redacted one, which is all that is known
+//! of it. One string carries either, with a word before it that tells which; what has neither word is another provider's and
 //! cannot be handed back.
 
 const SIGNED: &str = "anthropic/thinking:";

@@ -116,7 +116,7 @@ impl Decoder {
                 let value = value.get(1..).unwrap_or_default();
                 (field, value.strip_prefix(b" ").unwrap_or(value))
             }
-            None => (line, &[][..]),
+            None => (line, b"".as_slice()),
         };
         match field {
             b"data" => self.data(value)?,

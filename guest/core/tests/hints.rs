@@ -4,20 +4,23 @@ use llm_provider_core::completion::{Hints, hints};
 use llm_provider_guest::http_types::ResponseHeader;
 use proptest::prelude::*;
 
+/// Headers by name and value.
+type List<'a> = &'a [(&'a str, &'a str)];
+
 const DATE: (&str, &str) = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
 
-fn headers(headers: &[(&str, &str)]) -> Vec<ResponseHeader> {
+fn headers(headers: List<'_>) -> Vec<ResponseHeader> {
     let header = |(name, value): &(&str, &str)| ResponseHeader { name: (*name).into(), value: (*value).into() };
     headers.iter().map(header).collect()
 }
 
-fn after(status: u16, list: &[(&str, &str)]) -> Option<u64> {
+fn after(status: u16, list: List<'_>) -> Option<u64> {
     hints(status, &headers(list)).retry_after
 }
 
 #[test]
 fn n01_every_form_of_a_pause_is_read() {
-    let table: &[(&[(&str, &str)], Option<u64>)] = &[
+    let table: &[(List<'_>, Option<u64>)] = &[
         (&[("retry-after-ms", "1500")], Some(1_500)),
         (&[("retry-after-ms", "12.6")], Some(13)),
         (&[("retry-after", "7")], Some(7_000)),
@@ -46,7 +49,7 @@ fn n01_every_form_of_a_pause_is_read() {
 #[test]
 fn n01_what_cannot_be_read_is_ignored() {
     let date = "Sun, 06 Nov 1994 08:50:07 GMT";
-    let table: &[&[(&str, &str)]] = &[
+    let table: &[List<'_>] = &[
         &[],
         &[("retry-after", "-1")],
         &[("retry-after", "-0.0")],
@@ -111,7 +114,12 @@ fn n01_a_service_may_say_whether_to_try_again() {
 
 proptest! {
     #[test]
-    fn n01_any_text_is_read_without_a_panic(status: u16, value in ".{0,40}", number in -1e20f64..1e20, date in ".{0,40}") {
+    fn n01_any_text_is_read_without_a_panic(
+        status: u16,
+        value in ".{0,40}",
+        number in -1e20f64..1e20,
+        date in ".{0,40}",
+    ) {
         let names = ["retry-after-ms", "retry-after", "x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset"];
         for name in names {
             for value in [value.as_str(), &number.to_string(), &format!("{number}h")] {

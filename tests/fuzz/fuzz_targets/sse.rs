@@ -1,5 +1,5 @@
-//! Any bytes as a stream of events, cut anywhere: the decoder never panics, gives the same events whatever the cuts, and no
-//! event larger than it may be.
+//! Any bytes as a stream of events, cut anywhere: the decoder never panics, gives the same events whatever the cuts, and
+//! no event larger than it may be.
 #![no_main]
 #![allow(missing_docs)]
 

@@ -99,8 +99,8 @@ fn push(key: BlockKey, text: Option<String>, out: &mut Vec<Piece>) -> bool {
     known
 }
 
-/// Arguments that were not streamed: a call without any has none to stream. Arguments that are no JSON can only come as a
-/// string, as this project's own server sends them.
+/// Arguments that were not streamed: a call without any has none to stream. Arguments that are no JSON can only come as
+/// a string, as this project's own server sends them.
 fn arguments(whole: Option<&RawValue>) -> String {
     let json = whole.map_or("{}", RawValue::get);
     match json {

@@ -53,8 +53,8 @@ pub struct Config {
 pub enum PromptCache {
     /// It does not.
     Off,
-    /// For five minutes after the last use. Writing costs a quarter more, reading a tenth: it pays from the second call on,
-    /// and each round of tools is a call.
+    /// For five minutes after the last use. Writing costs a quarter more, reading a tenth: it pays from the second call
+    /// on, and each round of tools is a call.
     #[default]
     Ephemeral,
 }

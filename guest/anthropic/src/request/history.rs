@@ -1,7 +1,7 @@
 //! The conversation as the API takes it.
 //!
-//! Roles alternate: adjacent messages of one role become one. In a user's message the results of tools come first, which
-//! the API insists on. Texts of nothing but blanks are left out, which it does not take.
+//! Roles alternate: adjacent messages of one role become one. In a user's message the results of tools come first, as
+//! the API insists. Texts of nothing but blanks are left out, as it does not take them.
 
 use super::Marked;
 use crate::signature::Proof;
@@ -92,7 +92,7 @@ impl Content<'_> {
 /// The messages of a conversation.
 ///
 /// # Errors
-/// `unsupported` for an image of the assistant's, which the API has no place for; `invalid` when nothing is left to say.
+/// `unsupported` for an image of the assistant's, for which the API has no place; `invalid` when nothing is left.
 pub(super) fn turns(messages: &[Message]) -> Result<Vec<Turn<'_>>, Failure> {
     let mut turns: Vec<Turn<'_>> = Vec::new();
     for message in messages {
@@ -169,8 +169,8 @@ fn tool_result(result: &ToolResult) -> Content<'_> {
     Content::ToolResult { tool_use_id: id(&result.call_id), content, is_error: result.is_error }
 }
 
-/// The name of a call. The API takes letters, digits, `_` and `-`; other providers' names have more, and are spelled the
-/// same in the call and in its result.
+/// The name of a call. The API takes letters, digits, `_` and `-`; other providers' names have more, and are spelled
+/// the same in the call and in its result.
 fn id(id: &str) -> Cow<'_, str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if id.bytes().all(allowed) {

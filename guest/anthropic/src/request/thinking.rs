@@ -1,7 +1,7 @@
 //! How hard the model thinks, and the room it has for thinking and answering together.
 //!
-//! The API counts thinking as a part of `max_tokens`. So a limit that the turn sets holds for both, as `max-output-tokens`
-//! does with other providers: a level of effort makes do with half of it, and a number of tokens that does not fit is
+//! The API counts thinking as a part of `max_tokens`. So a limit that the turn sets holds for both, as it does with other
+//! providers: a level of effort makes do with half of it, and a number of tokens that does not fit is
 //! refused. The limit of the configuration is for answers that nobody limited; there a budget comes on top.
 
 use crate::config::{Config, ThinkingMode};
@@ -79,16 +79,14 @@ fn budget(level: &str, limit: Option<u32>, default: u32) -> Result<(u32, u32), F
             no_level(level, "`minimal`, `low`, `medium`, `high`, or a number of tokens of at least 1024")
         })?,
     };
-    let Some(limit) = limit else {
-        return Ok((wanted, default.saturating_add(wanted)));
-    };
-    let budget = if named.is_some() { wanted.min(limit / 2) } else { wanted };
-    if budget < LEAST || budget >= limit {
-        let message = format!("an answer of at most {limit} tokens has no room for thinking with the effort `{level}`");
+    let room = limit.unwrap_or(default.saturating_add(wanted));
+    let budget = if named.is_some() && limit.is_some() { wanted.min(room / 2) } else { wanted };
+    if budget < LEAST || budget >= room {
+        let message = format!("an answer of at most {room} tokens has no room for thinking with the effort `{level}`");
         let hint = "raise max-output-tokens, of which thinking is a part, or lower the effort".to_owned();
         return Err(Failure::of(Fault::Invalid, message).with_hint(Some(hint)));
     }
-    Ok((budget, limit))
+    Ok((budget, room))
 }
 
 fn no_level(level: &str, hint: &str) -> Failure {
