@@ -74,7 +74,7 @@ pub(super) async fn answerer(
     secrets.extend(token.map(|grant| ("connection-token".to_owned(), grant)));
     let sidecar = sidecar(resolved, artefact);
     let policy = foundation.policy(resolved, secrets);
-    let policy = match auth["base-url"].as_str().filter(|_| way != Way::Direct) {
+    let policy = match auth.get("base-url").and_then(Value::as_str).filter(|_| way != Way::Direct) {
         Some(url) => policy.egress(egress::open(url, &resolved.sidecar.network)?),
         None => policy,
     };
