@@ -4,6 +4,7 @@
 //! In place of each secret the CLI has a placeholder, which comes back in the headers of its requests and becomes the
 //! secret there, by name. A request whose turn is over is given up at once, whether the CLI says so or not.
 
+mod answer;
 mod headers;
 mod offer;
 mod origin;
@@ -20,6 +21,7 @@ use crate::plugin::Copilot;
 use crate::port::{Port, Purpose};
 use crate::session::{Run, Stage};
 use crate::wire::inference::{Accepted, RequestChunk, RequestStart, ResponseChunk, ResponseError, ResponseStart};
+use answer::{Ending, Head, Part};
 use base64::Engine as _;
 use llm_provider_core::rpc::RpcError;
 use llm_provider_guest::effects::HttpEffect;
@@ -180,29 +182,30 @@ impl Copilot {
         if let Some(run) = self.asker(*id) {
             run.seen = Seen::of(response);
         }
-        let Some(name) = self.port.name_of(*id) else { return };
-        let headers = headers::incoming(&response.headers);
-        let start = ResponseStart { request_id: &name, status: response.status, headers };
-        self.port.request("llmInference.httpResponseStart", start, Purpose::Response(Some(*id)));
+        let Some((open, _)) = self.port.egress.requests.answering(*id, 0) else { return };
+        open.answer.head(Head { status: response.status, headers: headers::incoming(&response.headers) });
+        self.port.go_on(*id);
     }
 
-    /// More of a response's body. Bytes that are text by themselves go as text; others, such as a cut character, as base64.
+    /// More of a response's body.
     pub(crate) fn http_chunk(&mut self, bytes: &HttpBytes) {
-        self.asker(bytes.id);
-        let Some(name) = self.port.name_of(bytes.id) else { return };
-        let (data, binary) = match std::str::from_utf8(&bytes.data) {
-            Ok(text) => (Cow::Borrowed(text), false),
-            Err(_) => (base64::engine::general_purpose::STANDARD.encode(&bytes.data).into(), true),
-        };
-        let chunk = ResponseChunk { request_id: &name, data, binary, ..ResponseChunk::default() };
-        self.port.request("llmInference.httpResponseChunk", chunk, Purpose::Response(Some(bytes.id)));
+        let HttpBytes { id, data } = bytes;
+        self.asker(*id);
+        let Some((open, fits)) = self.port.egress.requests.answering(*id, data.len()) else { return };
+        if fits {
+            open.answer.more(data);
+        } else {
+            open.answer.end(Ending::Failed(Refusal::new("ENOBUFS", "the response was not taken in time")));
+            self.port.out.push(HttpEffect::Cancel(*id).into());
+        }
+        self.port.go_on(*id);
     }
 
     /// The end of a response.
     pub(crate) fn http_end(&mut self, id: RequestId) {
-        let Some(open) = self.port.egress.requests.close(id) else { return };
-        let chunk = ResponseChunk { request_id: &open.name, end: true, ..ResponseChunk::default() };
-        self.port.request("llmInference.httpResponseChunk", chunk, Purpose::Response(None));
+        let Some((open, _)) = self.port.egress.requests.answering(id, 0) else { return };
+        open.answer.end(Ending::Complete);
+        self.port.go_on(id);
     }
 
     /// A request failed. What no repetition can help ends its turn: the CLI would try for five seconds more.
@@ -213,11 +216,10 @@ impl Copilot {
         if let Some(run) = asker {
             run.seen = None;
         }
-        let Some(open) = self.port.egress.requests.close(*id) else { return };
-        let error = Some(ResponseError { message: &failure.message, code: seen::code(failure.kind) });
-        let chunk = ResponseChunk { request_id: &open.name, error, ..ResponseChunk::default() };
-        self.port.request("llmInference.httpResponseChunk", chunk, Purpose::Response(None));
-        let session = open.session.and_then(|name| self.names.get(&name).copied());
+        let Some((open, _)) = self.port.egress.requests.answering(*id, 0) else { return };
+        open.answer.end(Ending::Failed(Refusal::new(seen::code(failure.kind), failure.message.clone())));
+        let session = open.session.clone().and_then(|name| self.names.get(&name).copied());
+        self.port.go_on(*id);
         if let (Some(last), Some(session)) = (last, session) {
             self.fail_turn(session, &last, true);
         }
@@ -232,20 +234,49 @@ impl Copilot {
                 false
             }
         };
-        if let Some(id) = id.filter(|_| !wanted) {
-            self.port.give_up(id);
+        let Some(id) = id else { return };
+        if !wanted {
+            return self.port.give_up(id);
+        }
+        if let Some(open) = self.port.egress.requests.get_mut(id) {
+            open.answer.taken();
+            self.port.go_on(id);
         }
     }
 }
 
 impl Port {
-    fn name_of(&self, id: RequestId) -> Option<String> {
-        self.egress.requests.get(id).map(|open| open.name.clone())
+    /// Gives the CLI the next part of a response, if it is ready for one. After the last there is nothing to remember.
+    fn go_on(&mut self, id: RequestId) {
+        let Some(open) = self.egress.requests.get_mut(id) else { return };
+        let Some(part) = open.answer.next() else { return };
+        let name = open.name.clone();
+        match part {
+            Part::Head(Head { status, headers }) => {
+                let start = ResponseStart { request_id: &name, status, headers };
+                self.request("llmInference.httpResponseStart", start, Purpose::Response(Some(id)));
+            }
+            Part::Body { data, binary, ending } => {
+                let failure = ending.as_ref().and_then(Ending::failure);
+                let chunk = ResponseChunk {
+                    request_id: &name,
+                    data: data.into(),
+                    binary,
+                    end: matches!(ending, Some(Ending::Complete)),
+                    error: failure.as_ref().map(|(message, code)| ResponseError { message, code }),
+                };
+                let more = ending.is_none().then_some(id);
+                if more.is_none() {
+                    self.egress.requests.close(id);
+                }
+                self.request("llmInference.httpResponseChunk", chunk, Purpose::Response(more));
+            }
+        }
     }
 
     /// Gives up a request, if it is still under way.
     fn give_up(&mut self, id: RequestId) {
-        if self.egress.requests.close(id).is_some_and(|open| open.is_sent()) {
+        if self.egress.requests.close(id).is_some_and(|open| open.is_under_way()) {
             self.out.push(HttpEffect::Cancel(id).into());
         }
     }

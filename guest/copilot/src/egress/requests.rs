@@ -1,5 +1,6 @@
 //! The CLI's requests that are under way: its names for them and ours, and bounds on what is held for it.
 
+use super::answer::Answer;
 use llm_provider_guest::http::{Header, Request, RequestId};
 use llm_provider_guest::secrets::Chunk;
 use std::collections::BTreeMap;
@@ -12,6 +13,9 @@ const LARGEST_BODY: usize = 8 << 20;
 /// Bytes of all bodies that are not complete. The CLI sends a body in one piece, so there is hardly ever one; two of the
 /// largest leave room in an instance's memory of 64 MiB for the frame that brings the next.
 const MOST_HELD: usize = 2 * LARGEST_BODY;
+/// Bytes of all responses that the CLI has not taken. It takes a part in a millisecond; one that does not for so long is
+/// stuck, and what a model says in a minute is a hundredth of it.
+const MOST_UNTAKEN: usize = 8 << 20;
 /// The longest name: the CLI's have 36 bytes.
 const LONGEST_NAME: usize = 256;
 
@@ -38,12 +42,14 @@ pub(super) struct Open {
     pub(super) session: Option<String>,
     /// What is gathered of it; `None` once it was sent.
     gathering: Option<(Request, Vec<u8>)>,
+    /// What the CLI is still to be given of its response.
+    pub(super) answer: Answer,
 }
 
 impl Open {
-    /// Whether the host knows of it.
-    pub(super) fn is_sent(&self) -> bool {
-        self.gathering.is_none()
+    /// Whether the host is at work for it.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.gathering.is_none() && !self.answer.has_ended()
     }
 }
 
@@ -78,7 +84,8 @@ impl Requests {
         let request = Request { method, url, headers, body: Vec::new(), first_byte_timeout: None };
         self.last += 1;
         let gathering = Some((request, Vec::new()));
-        let open = Open { name: name.to_owned(), session: session.map(str::to_owned), gathering };
+        let open =
+            Open { name: name.to_owned(), session: session.map(str::to_owned), gathering, answer: Answer::default() };
         self.open.insert(self.last, open);
         Ok(())
     }
@@ -119,6 +126,18 @@ impl Requests {
     /// One that is under way.
     pub(super) fn get(&self, id: RequestId) -> Option<&Open> {
         self.open.get(&id)
+    }
+
+    /// One whose response goes on; with whether that fits into what may be held of all.
+    pub(super) fn answering(&mut self, id: RequestId, more: usize) -> Option<(&mut Open, bool)> {
+        let held: usize = self.open.values().map(|open| open.answer.held()).sum();
+        let fits = held.saturating_add(more) <= MOST_UNTAKEN;
+        self.open.get_mut(&id).filter(|open| open.is_under_way()).map(|open| (open, fits))
+    }
+
+    /// One of which the CLI has taken a part.
+    pub(super) fn get_mut(&mut self, id: RequestId) -> Option<&mut Open> {
+        self.open.get_mut(&id)
     }
 
     /// Lets go of one.
@@ -180,6 +199,6 @@ mod tests {
         requests.close(ids[1]);
         requests.close(ids[2]);
         assert_eq!(requests.held, 0);
-        assert!(requests.get(ids[0]).is_some_and(Open::is_sent));
+        assert!(requests.get(ids[0]).is_some_and(Open::is_under_way));
     }
 }

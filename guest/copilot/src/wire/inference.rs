@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Headers by name, each with its values in order.
-pub(crate) type Headers<'a> = BTreeMap<&'a str, Vec<&'a str>>;
+pub(crate) type Headers = BTreeMap<String, Vec<String>>;
 
 /// To `llmInference.setProvider`.
 #[derive(Debug, Deserialize)]
@@ -27,7 +27,7 @@ pub(crate) struct RequestStart<'a> {
     pub(crate) method: Cow<'a, str>,
     #[serde(borrow)]
     pub(crate) url: Cow<'a, str>,
-    pub(crate) headers: BTreeMap<String, Vec<String>>,
+    pub(crate) headers: Headers,
     /// `http` when absent.
     #[serde(borrow)]
     pub(crate) transport: Option<Text<'a>>,
@@ -56,7 +56,7 @@ pub(crate) struct RequestChunk<'a> {
 pub(crate) struct ResponseStart<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) status: u16,
-    pub(crate) headers: Headers<'a>,
+    pub(crate) headers: Headers,
 }
 
 /// Of `llmInference.httpResponseChunk`.
