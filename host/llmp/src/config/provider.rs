@@ -181,7 +181,10 @@ impl Available {
                 From { value: Choice::Endpoint(service.name, table), from: from.unwrap_or_default() }
             }
             (None, Some(token)) => From { value: Choice::Github, from: token.from.clone() },
-            (None, None) => From { value: Choice::Demo, from: "nothing else is configured".to_owned() },
+            (None, None) => match self.services.first() {
+                Some((service, _)) => return Err(no_model(service.name)),
+                None => From { value: Choice::Demo, from: "nothing else is configured".to_owned() },
+            },
         };
         Ok((value, model))
     }
@@ -279,7 +282,7 @@ fn no_model(name: &str) -> Failure {
         name => format!("`model` in [providers.{}]", printable(name)),
     };
     let message = format!("no model is named for the provider `{}`", printable(name));
-    Failure::usage(message, format!("name one with --model, LLMP_MODEL, or {place}"))
+    Failure::usage(message, format!("name one with --model, LLMP_MODEL, or {place}; `llmp models` lists them where the provider tells"))
 }
 
 /// The variables of other providers are not asked: `GITHUB_MODEL` says nothing about an endpoint of the file.

@@ -103,6 +103,7 @@ provider
   name: local (the only provider of the configuration file)
   address: https://h.example/v1 (llmp.toml: providers.local.base-url)
   type: openai (inferred from llmp.toml: providers.local.base-url)
+  through: HTTP, by a plugin of this program
   key: in KEY
   model: small (LLMP_MODEL)
 
@@ -114,11 +115,6 @@ configuration
   cache-dir: llmp.toml: cache-dir
   data-dir: llmp.toml: data-dir
   sidecar.path: COPILOT_CLI_PATH (goes before llmp.toml: sidecar.path)
-
-sidecar
-  program: copilot-cli
-  version: 1.0.77
-  found: [TMP]/opt/copilot (COPILOT_CLI_PATH)
 
 directories
   cache: [TMP]/work/../cache (llmp.toml: cache-dir), writable, 5 KiB

@@ -52,7 +52,7 @@ fn h11_a_mistyped_key_names_file_place_and_the_nearest_key() {
         (
             "\"a\\u001b[31m\\nb\" = 1",
             "llmp.toml: unknown key `a\\u{1b}[31m\\u{a}b` (line 1)",
-            "known here: provider, model, system, plugin, cache-dir, data-dir, activity-timeout, deadline, github, providers, \
+            "known here: provider, model, fallback, system, plugin, cache-dir, data-dir, activity-timeout, deadline, github, providers, \
              tool-deadline, reasoning-effort, max-output-tokens, tools, mcp, sidecar, network",
         ),
     ] {

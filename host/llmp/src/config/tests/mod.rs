@@ -3,6 +3,7 @@
 mod keys;
 mod precedence;
 mod providers;
+mod routing;
 pub(crate) mod scratch;
 mod secrets;
 mod surroundings;

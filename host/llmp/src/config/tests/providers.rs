@@ -72,9 +72,9 @@ fn an_unknown_provider_names_those_that_exist() {
     let both = format!("{ONE}{TWO}");
     let (message, hint) = failing(&[("LLMP_PROVIDER", "githbu")], &both);
     assert_eq!(message, "there is no provider `githbu` (LLMP_PROVIDER)");
-    assert_eq!(hint, "did you mean `github`? there are: github, demo, environment, one, two");
+    assert_eq!(hint, "did you mean `github`? there are: github, copilot, demo, environment, one, two");
     let (_, hint) = failing(&[("LLMP_PROVIDER", "zzz")], "");
-    assert_eq!(hint, "there are: github, demo, environment");
+    assert_eq!(hint, "there are: github, copilot, demo, environment");
     let (message, hint) = failing(&[("LLMP_PROVIDER", "environment")], "");
     assert!(message.contains("no variable gives its address") && hint.contains("COPILOT_PROVIDER_BASE_URL"));
     let (message, hint) = failing(&[("LLMP_PROVIDER", "github")], "");
