@@ -7,6 +7,7 @@ mod boundary;
 mod driver;
 mod instances;
 mod native;
+mod sse;
 mod stream;
 
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ fn main() {
     boundary::run(short);
     instances::run(short);
     stream::run(short);
+    sse::run(short);
 }
 
 /// Prints a figure beside what it should be.

@@ -282,7 +282,10 @@ fn no_model(name: &str) -> Failure {
         name => format!("`model` in [providers.{}]", printable(name)),
     };
     let message = format!("no model is named for the provider `{}`", printable(name));
-    Failure::usage(message, format!("name one with --model, LLMP_MODEL, or {place}; `llmp models` lists them where the provider tells"))
+    Failure::usage(
+        message,
+        format!("name one with --model, LLMP_MODEL, or {place}; `llmp models` lists them where the provider tells"),
+    )
 }
 
 /// The variables of other providers are not asked: `GITHUB_MODEL` says nothing about an endpoint of the file.

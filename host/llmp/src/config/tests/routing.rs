@@ -40,7 +40,11 @@ fn a_models_prefix_chooses_among_those_that_are_configured() {
     assert_eq!(chosen(&model("work/m"), &both, table), is("work", "m"));
     assert_eq!(chosen(&model("copilot/m"), &[BYOK], ""), is("environment", "copilot/m"), "its own names have slashes");
     let flags = Flags { provider: Some("openai".into()), ..model("anthropic/x") };
-    assert_eq!(chosen(&flags, &both, ""), is("openai", "anthropic/x"), "who is named answers, and the name is untouched");
+    assert_eq!(
+        chosen(&flags, &both, ""),
+        is("openai", "anthropic/x"),
+        "who is named answers, and the name is untouched"
+    );
 }
 
 #[test]
@@ -50,7 +54,11 @@ fn a_service_that_is_not_configured_is_told_and_not_replaced() {
         assert!(failure.message.contains("which is not configured"), "{}", failure.message);
     }
     let router = [("OPENROUTER_API_KEY", "k")];
-    assert_eq!(chosen(&model("openai/gpt-5"), &router, ""), is("openrouter", "openai/gpt-5"), "its names are like that");
+    assert_eq!(
+        chosen(&model("openai/gpt-5"), &router, ""),
+        is("openrouter", "openai/gpt-5"),
+        "its names are like that"
+    );
     let (message, hint) = failing(&[("LLMP_PROVIDER", "azure")], "");
     assert!(message.contains("`azure`") && hint.contains("AZURE_OPENAI_API_KEY"), "{message} / {hint}");
 }
@@ -119,7 +127,10 @@ fn all_that_are_configured_can_be_listed() {
             .map(|one| one.map(|resolved| resolved.provider.value.name().to_owned()).map_err(|failure| failure.message))
             .collect::<Vec<_>>()
     };
-    assert_eq!(all(&[OPENAI, ANTHROPIC, TOKEN], None), ["openai", "anthropic", "github"].map(|name| Ok(name.to_owned())));
+    assert_eq!(
+        all(&[OPENAI, ANTHROPIC, TOKEN], None),
+        ["openai", "anthropic", "github"].map(|name| Ok(name.to_owned()))
+    );
     assert_eq!(all(&[OPENAI, ANTHROPIC], Some("anthropic")), [Ok("anthropic".to_owned())]);
     assert_eq!(all(&[], None), [Ok("demo".to_owned())]);
     let wrong = all(&[OPENAI, ("GITHUB_TOKEN", "ghp_x")], None);
