@@ -57,6 +57,11 @@ impl<R: Reader> Reply<R> {
         read
     }
 
+    /// Whether the model has said why it stopped.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
     /// Nothing more comes. Gives why the model stopped.
     pub(super) fn end<E: From<EventEffect>>(
         &mut self,

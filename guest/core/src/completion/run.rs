@@ -17,6 +17,10 @@ use llm_provider_guest::types::{
 /// Bytes kept of a response that is no answer: error bodies have some hundred.
 const REFUSAL_KEPT: usize = 64 * 1024;
 
+/// How long an endpoint may be silent once the model has stopped: nothing but the usage and the end is to come, and services
+/// send both at once. Some never end the stream.
+const LAST_WORDS: Milliseconds = 3_000;
+
 /// A running turn.
 #[derive(Debug)]
 pub(super) struct Run<R> {
@@ -121,7 +125,9 @@ impl<R: Reader> Run<R> {
 
     /// When the endpoint must have been heard again; never while tools run, which have a deadline of their own.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.request().map(|_| self.heard.saturating_add(self.timeout))
+        let stopped = matches!(&self.stage, Stage::Answering(_, reply) if reply.has_stopped());
+        let timeout = if stopped { self.timeout.min(LAST_WORDS) } else { self.timeout };
+        self.request().map(|_| self.heard.saturating_add(timeout))
     }
 
     /// Asks the model.
