@@ -18,7 +18,7 @@ mod request;
 mod signature;
 
 pub use answer::Answer;
-pub use config::{Config, ConfigError, HeaderValue, PromptCache, SecretName, ThinkingMode};
+pub use config::{Config, PromptCache, ThinkingMode};
 pub use messages::Messages;
 
 #[cfg(target_arch = "wasm32")]

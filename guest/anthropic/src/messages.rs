@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use crate::config::Config;
 use crate::{headers, models, refusal, request};
-use llm_provider_core::classify::{Failure, Fault};
+use llm_provider_core::classify::Failure;
 use llm_provider_core::completion::{Ask, Dialect, Page, Settings};
 use llm_provider_guest::http::Request;
 use llm_provider_guest::provider::Setup;
@@ -29,8 +29,7 @@ impl Dialect for Messages {
     type Reader = Answer;
 
     fn configure(setup: &Setup) -> Result<Self, Failure> {
-        let config = Config::parse(&setup.config, &setup.secrets);
-        config.map(Self::new).map_err(|error| Failure::of(Fault::Invalid, error.to_string()))
+        Config::parse(&setup.config, &setup.secrets).map(Self::new)
     }
 
     fn settings(&self) -> &Settings {

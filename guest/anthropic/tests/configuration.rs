@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 fn parse(more: Value) -> Result<Config, String> {
     let mut config = json!({"base-url": "https://api.example"});
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    Config::parse(&config.to_string(), &secrets()).map_err(|error| error.to_string())
+    Config::parse(&config.to_string(), &secrets()).map_err(|failure| failure.message)
 }
 
 #[test]

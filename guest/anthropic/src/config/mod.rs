@@ -2,9 +2,9 @@
 
 mod check;
 
-pub use check::ConfigError;
-
+use llm_provider_core::classify::{Failure, Fault};
 use llm_provider_core::completion::ACTIVITY_TIMEOUT;
+use llm_provider_core::endpoint::{HeaderValue, SecretName};
 use llm_provider_guest::secrets::SecretInfo;
 use llm_provider_guest::types::Milliseconds;
 use serde::Deserialize;
@@ -71,24 +71,6 @@ pub enum ThinkingMode {
     Adaptive,
 }
 
-/// A secret by name.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct SecretName {
-    /// The name.
-    pub secret: String,
-}
-
-/// A header's value: plain text, or a secret as a whole.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum HeaderValue {
-    /// Plain text.
-    Text(String),
-    /// A secret.
-    Secret(SecretName),
-}
-
 fn version() -> String {
     "2023-06-01".to_owned()
 }
@@ -106,9 +88,10 @@ impl Config {
     ///
     /// # Errors
     /// When it is not valid JSON of this shape, or cannot work. The message is one line and names the key.
-    pub fn parse(json: &str, secrets: &[SecretInfo]) -> Result<Self, ConfigError> {
-        let config: Self = serde_json::from_str(json).map_err(|error| ConfigError(error.to_string()))?;
-        check::config(&config, secrets)?;
+    pub fn parse(json: &str, secrets: &[SecretInfo]) -> Result<Self, Failure> {
+        let config: Self =
+            serde_json::from_str(json).map_err(|error| named(Failure::of(Fault::Invalid, error.to_string())))?;
+        check::config(&config, secrets).map_err(named)?;
         Ok(config)
     }
 
@@ -117,4 +100,8 @@ impl Config {
         let base = self.base_url.trim_end_matches('/');
         if base.ends_with("/v1") { base.to_owned() } else { format!("{base}/v1") }
     }
+}
+
+fn named(failure: Failure) -> Failure {
+    Failure { message: format!("the Anthropic plugin's configuration: {}", failure.message), ..failure }
 }
