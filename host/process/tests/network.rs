@@ -1,6 +1,6 @@
 //! A child without a network. Where the system does not allow it, the probe and the start must say the same.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, where clippy does not see that they are
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // helpers of tests, where clippy does not see that they are
 
 mod support;
 
@@ -157,26 +157,61 @@ async fn other_failures_are_told_as_ever() {
     }
 }
 
-/// Starts an owner of such children; says how many processes they are.
-fn owner(token: &str) -> (std::process::Child, usize) {
-    let mut owner = Command::new(env::current_exe().unwrap())
-        .args(["role", "--exact", "--nocapture"])
-        .env(ROLE, format!("own:{token}"))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let count = lines.find_map(|line| line.split_once("ready: ")?.1.parse().ok());
-    (owner, count.unwrap())
+/// Owns such children in a process of its own, which is killed when this is dropped.
+struct Owner {
+    process: std::process::Child,
+    /// How many processes its children are.
+    count: usize,
+}
+
+impl Owner {
+    fn start(token: &str) -> Self {
+        let mut process = Command::new(env::current_exe().unwrap())
+            .args(["role", "--exact", "--nocapture"])
+            .env(ROLE, format!("own:{token}"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let count = lines.find_map(|line| line.split_once("ready: ")?.1.parse().ok());
+        let owner = Self { process, count: count.unwrap_or(0) };
+        assert!(count.is_some(), "it is ready");
+        owner
+    }
+
+    /// Its child with a command line like this. A shell that was told to become something else takes a moment.
+    fn child(&self, is: impl Fn(&str) -> bool) -> i32 {
+        let is_it = |pid: &i32| is(&command(*pid));
+        assert!(eventually(SOON, || self.children().iter().any(is_it)));
+        self.children().into_iter().find(is_it).unwrap()
+    }
+
+    fn children(&self) -> Vec<i32> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap().flatten();
+        let of_thread = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("children")).ok();
+        let all: String = threads.filter_map(of_thread).collect();
+        all.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// Empty for a zombie and for nobody.
+fn command(pid: i32) -> String {
+    String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).replace('\0', " ")
 }
 
 #[test]
 fn a_killed_owner_leaves_nobody_alive() {
     let token = token("isolated owner");
-    let (mut owner, count) = owner(&token);
-    assert!(alive(&token) >= count);
-    owner.kill().unwrap();
-    owner.wait().unwrap();
+    let owner = Owner::start(&token);
+    assert!(alive(&token) >= owner.count);
+    drop(owner);
     assert!(eventually(SOON, || alive(&token) == 0), "{} alive", alive(&token));
 }
 
@@ -184,37 +219,21 @@ fn a_killed_owner_leaves_nobody_alive() {
 #[test]
 fn the_parent_death_signal_survives_the_namespace() {
     let token = token("isolated, unguarded");
-    let (mut owner, count) = owner(&token);
-    let single = |pid: &i32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep\0"));
-    let children = || {
-        let list = fs::read_to_string(format!("/proc/{0}/task/{0}/children", owner.id()));
-        let of_thread = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("children")).ok();
-        let threads = fs::read_dir(format!("/proc/{}/task", owner.id())).unwrap().flatten();
-        let all: String = list.into_iter().chain(threads.filter_map(of_thread)).collect();
-        all.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>()
-    };
-    let is_guard = |pid: &&i32| {
-        fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("provider-guard"))
-    };
-    if count > 0 {
-        let leader = children().into_iter().find(single).unwrap();
-        let guard = *children().iter().find(is_guard).unwrap();
-        assert_eq!(unsafe { libc::kill(guard, libc::SIGKILL) }, 0);
-        owner.kill().unwrap();
-        owner.wait().unwrap();
-        let over = || fs::read(format!("/proc/{leader}/cmdline")).unwrap_or_default().is_empty();
-        assert!(eventually(SOON, over), "it outlived its owner");
-        // The helpers of the other child are what the guard is for.
-        let kill = |entry: fs::DirEntry| {
-            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-            let line = fs::read_to_string(entry.path().join("cmdline")).ok()?;
-            line.contains(&token).then(|| unsafe { libc::kill(pid, libc::SIGKILL) })
-        };
-        assert!(fs::read_dir("/proc").unwrap().flatten().filter_map(kill).count() > 0);
-    } else {
-        owner.kill().unwrap();
-        owner.wait().unwrap();
+    let owner = Owner::start(&token);
+    if owner.count == 0 {
+        return; // said and checked by the owner
     }
+    let leader = owner.child(|line| line.starts_with("sleep "));
+    let kill = |pid: i32| unsafe { libc::kill(pid, libc::SIGKILL) };
+    assert_eq!(kill(owner.child(|line| line.ends_with("llm-provider-guard "))), 0);
+    drop(owner);
+    let died = eventually(SOON, || command(leader).is_empty());
+    // The helpers of the other child are what the guard is for.
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    for pid in pids.filter(|pid| command(*pid).contains(&token)) {
+        kill(pid);
+    }
+    assert!(died, "it outlived its owner");
 }
 
 /// All of the above as a user without privileges, which is another way through the kernel.
