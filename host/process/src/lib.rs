@@ -12,8 +12,8 @@
 //!   unreaped, so that its number cannot belong to anybody else.
 //! * **Nothing is inherited by accident.** The environment is cleared, no descriptor but the three standard ones
 //!   survives `exec`, signal dispositions are reset, the umask is 077, and there are no core dumps.
-//! * **A child may have no network.** With [`NetworkAccess::None`] it reaches no machine and no port, this machine's own
-//!   included, and speaks over its pipes only. Where the system does not allow that, the start fails.
+//! * **A child may have no network.** With [`NetworkAccess::None`] it reaches no machine and no port, not even this
+//!   machine's own, and speaks over its pipes only. Where the system does not allow that, the start fails.
 //! * **Standard error never blocks the child** and never grows the owner: it is drained into a ring.
 //!
 //! Elsewhere than on Linux [`Child::spawn`] answers [`SpawnError::Unsupported`].

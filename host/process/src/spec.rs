@@ -15,8 +15,8 @@ pub enum NetworkAccess {
     /// All that its owner reaches.
     #[default]
     Owners,
-    /// Nothing: it runs in a network namespace of its own, in which there is nothing but a loopback that is down, and so
-    /// do its children. Sockets that have a name in the file system are no network and stay within reach, as do the
+    /// Nothing: it runs in a network namespace of its own, in which there is nothing but a loopback that is down. So do
+    /// its children. Sockets that have a name in the file system are no network and stay within reach, as do the
     /// owner's files. Under another user than root it is in a user namespace of its own too, in which files of others
     /// seem to belong to nobody and set-user-id programs give no rights; under root it lacks two capabilities,
     /// `CAP_SYS_ADMIN` and `CAP_SYS_PTRACE`, with which it could go back.

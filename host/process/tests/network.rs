@@ -1,6 +1,7 @@
 //! A child without a network. Where the system does not allow it, the probe and the start must say the same.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // helpers of tests, where clippy does not see that they are
+// Helpers of tests, where clippy does not see that they are.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod support;
 

@@ -46,7 +46,7 @@ pub struct CopilotCli {
     /// Whether it is started without a network; what [`Self::network`] says leads nowhere then. The program itself is
     /// fetched by the host, and asked for its version, as ever.
     pub isolation: Isolation,
-    /// A running one to attach to. Nothing is found, fetched or started then, and nothing else here has a meaning, but that
+    /// A running one to attach to. Nothing is found, fetched or started then, and nothing else here has a meaning; only
     /// [`Isolation::Required`] is refused.
     pub attach: Option<Attach>,
     /// Told of a download's progress.

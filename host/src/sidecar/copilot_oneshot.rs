@@ -61,8 +61,8 @@ const ARGUMENTS: [&str; 14] = [
 /// own.
 #[derive(Clone)]
 pub struct CopilotOneShot {
-    /// Which program, and what its environment needs. [`CopilotCli::attach`] has no meaning here. A run sends its requests
-    /// itself, so it always has a network, and [`Isolation::Required`] is refused.
+    /// Which program, and what its environment needs. [`CopilotCli::attach`] has no meaning here. A run sends its
+    /// requests itself, so it always has a network, and [`Isolation::Required`] is refused.
     pub cli: CopilotCli,
 }
 

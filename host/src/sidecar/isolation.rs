@@ -6,9 +6,9 @@ use llm_provider_process::{NetworkAccess, network_isolation};
 /// machine and no port, this machine's own included, and speaks over its pipes only. Its children are there too.
 ///
 /// The default is [`Isolation::Never`]. An entry of the catalogue does not know what a plugin will have its program do:
-/// one that signs in at GitHub, or sends its requests itself, fails without a network. Who configures the plugin so that
-/// the host sends all requests (`egress: host`), and switches on none of the program's own tools that want a network,
-/// knows that it needs none and says so here.
+/// one that signs in at GitHub, or sends its requests itself, fails without a network. Whoever configures the plugin so
+/// that the host sends all requests (`egress: host`), and switches on none of the program's own tools that want a
+/// network, knows that it needs none and says so here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Isolation {
     /// It reaches what the host reaches.

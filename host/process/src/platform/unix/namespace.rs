@@ -65,7 +65,7 @@ pub(super) fn prepare() -> io::Result<(Departure, Witness)> {
 }
 
 impl Departure {
-    /// Runs in the forked process, before it asks for the parent-death signal: a change of its rights may withdraw that.
+    /// Runs in the forked process, before it asks for the parent-death signal: a change of rights may withdraw that.
     pub(super) fn leave(&self) -> io::Result<()> {
         self.go().map_err(|(step, errno)| {
             let [a, b, c, d] = errno.raw_os_error().to_ne_bytes();
