@@ -82,8 +82,8 @@ pub use sandbox::Sandbox;
 pub use secret::{Destination, Secret, SecretGrant};
 pub use session::{Session, TurnRequest, user_message};
 pub use sidecar::{
-    Attach, CopilotCli, CopilotOneShot, Launch, Network, OnProgress, Preparing, SidecarProgram, SidecarUnavailable,
-    Start, Wanted,
+    Attach, CopilotCli, CopilotOneShot, Isolation, Launch, Network, OnProgress, Preparing, SidecarProgram,
+    SidecarUnavailable, Start, Wanted,
 };
 pub use tenant::{Policy, Tenant};
 pub use tool::{Tool, ToolContent, ToolFuture, ToolOutput};

@@ -3,7 +3,7 @@
 use crate::config::{Egress as Wanted, EndpointKind, Provider, Resolved};
 use crate::failure::Failure;
 use llm_provider_host::egress::{Egress, EgressLimits, EgressPolicy, Origin, Proxy, Scheme, Trust};
-use llm_provider_host::{Destination, Network};
+use llm_provider_host::{Destination, Isolation, Network};
 use std::time::Duration;
 
 /// How long a model may be silent, before its answer and within it, as far as the host is concerned: the CLI's own wait.
@@ -66,6 +66,13 @@ impl Way {
     }
 }
 
+/// Whether the CLI is started without a network: where the host sends its requests and none of its own tools is on, it
+/// needs none. A command that it runs may well need one, if only to talk to itself on the loopback.
+pub(crate) fn isolation(resolved: &Resolved) -> Isolation {
+    let needs_none = Way::of(resolved) == Way::Host && !resolved.legacy && resolved.tools.own.is_empty();
+    if needs_none { Isolation::WherePossible } else { Isolation::Never }
+}
+
 /// The header that carries the key (seen with version 1.0.102).
 pub(crate) fn key_header(kind: EndpointKind) -> &'static str {
     match kind {
@@ -117,6 +124,8 @@ fn direct(origin: &Origin, no_proxy: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::scratch::Scratch;
+    use crate::config::{self, Environment, Flags};
     use llm_provider_host::egress::Decision;
 
     #[test]
@@ -128,6 +137,36 @@ mod tests {
         assert_eq!(of(Way::Host), [header()]);
         assert_eq!(of(Way::HostOrDirect), [header(), cli()]);
         assert_eq!(of(Way::Direct), [cli()]);
+    }
+
+    #[test]
+    fn a_cli_that_needs_no_network_has_none() {
+        let isolation = |variables: &[(&str, &str)], toml: &str| {
+            let scratch = Scratch::new();
+            scratch.write("work/llmp.toml", toml);
+            let home = ("HOME".to_owned(), scratch.path("home").display().to_string());
+            let given = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let env = Environment::of(given.chain([home]).collect::<Vec<_>>());
+            let (resolved, _) = config::resolve(&Flags::default(), &env, &scratch.path("work")).expect("resolved");
+            super::isolation(&resolved)
+        };
+        let endpoint = "[providers.x]\nmodel = \"m\"\nthrough = \"copilot\"\nbase-url = \"http://127.0.0.1:9/v1\"\n";
+        assert_eq!(isolation(&[], ""), Isolation::WherePossible, "the demo");
+        assert_eq!(isolation(&[], endpoint), Isolation::WherePossible);
+        let direct = format!("{endpoint}egress = \"direct\"\n");
+        let tools = format!("{endpoint}[tools]\ncopilot = [\"bash\"]\n");
+        let cases: [(&[(&str, &str)], &str, &str); 5] = [
+            (&[("GITHUB_TOKEN", "gho_hunter2")], "", "it signs in itself"),
+            (&[("COPILOT_CLI_PATH", "/x")], endpoint, "it may have to send its requests itself"),
+            (&[("GITHUB_COPILOT_LEGACY", "true")], endpoint, "it sends its requests itself"),
+            (&[], &direct, "it sends its requests itself"),
+            (&[], &tools, "its tools may want it"),
+        ];
+        for (variables, toml, why) in cases {
+            assert_eq!(isolation(variables, toml), Isolation::Never, "{why}");
+        }
+        let chosen = format!("{endpoint}egress = \"host\"\n");
+        assert_eq!(isolation(&[("COPILOT_CLI_PATH", "/x")], &chosen), Isolation::WherePossible, "as it is told to");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::isolation::IsolationError;
+
 /// Why a child could not be started. Nothing of it is left behind.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -42,6 +44,14 @@ pub enum SpawnError {
     Malformed {
         /// Which part, and why.
         what: &'static str,
+    },
+    /// It was to run without a network, and the system does not allow that. It was not started with one instead.
+    #[error("the program {} cannot be started without a network: {reason}", program.display())]
+    Isolation {
+        /// The program.
+        program: PathBuf,
+        /// Why not.
+        reason: IsolationError,
     },
     /// The machine has no processes, descriptors or memory left, or too many starts wait already. Trying again later
     /// may succeed.

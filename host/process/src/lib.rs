@@ -12,6 +12,8 @@
 //!   unreaped, so that its number cannot belong to anybody else.
 //! * **Nothing is inherited by accident.** The environment is cleared, no descriptor but the three standard ones
 //!   survives `exec`, signal dispositions are reset, the umask is 077, and there are no core dumps.
+//! * **A child may have no network.** With [`NetworkAccess::None`] it reaches no machine and no port, not even this
+//!   machine's own, and speaks over its pipes only. Where the system does not allow that, the start fails.
 //! * **Standard error never blocks the child** and never grows the owner: it is drained into a ring.
 //!
 //! Elsewhere than on Linux [`Child::spawn`] answers [`SpawnError::Unsupported`].
@@ -42,6 +44,7 @@
 mod child;
 mod error;
 mod exit;
+mod isolation;
 mod pipes;
 mod platform;
 mod probe;
@@ -51,7 +54,8 @@ mod spec;
 pub use child::{Child, Running, TERM_GRACE};
 pub use error::{ProbeError, SpawnError};
 pub use exit::Exit;
+pub use isolation::{IsolationError, network_isolation};
 pub use pipes::{Stdin, Stdout};
 pub use platform::adopt_orphans;
 pub use probe::{ProbeOutput, probe};
-pub use spec::{STDERR_RING, Spec};
+pub use spec::{NetworkAccess, STDERR_RING, Spec};

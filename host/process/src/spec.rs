@@ -8,6 +8,23 @@ use std::path::PathBuf;
 /// trace of a Node program with its preamble, and 2 MiB for the 32 sidecars of a full host.
 pub const STDERR_RING: usize = 64 * 1024;
 
+/// What a child reaches of the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NetworkAccess {
+    /// All that its owner reaches.
+    #[default]
+    Owners,
+    /// Nothing: it runs in a network namespace of its own, in which there is nothing but a loopback that is down. So do
+    /// its children. Sockets that have a name in the file system are no network and stay within reach, as do the
+    /// owner's files. Under another user than root it is in a user namespace of its own too, in which files of others
+    /// seem to belong to nobody and set-user-id programs give no rights; under root it lacks two capabilities,
+    /// `CAP_SYS_ADMIN` and `CAP_SYS_PTRACE`, with which it could go back.
+    ///
+    /// [`network_isolation`](crate::network_isolation) says beforehand whether the system allows it.
+    None,
+}
+
 /// What to run, completely: nothing is taken from the environment of the owner, and no shell is involved.
 ///
 /// `Debug` prints the names of variables, never their values, and the number of arguments, never their text: both may
@@ -28,6 +45,8 @@ pub struct Spec {
     /// The name of a variable in [`env`](Self::env) whose value no other process on the machine has, for example the
     /// child's own home directory. When the child has ended, processes that carry it and escaped the group are killed.
     pub mark: Option<OsString>,
+    /// What it reaches of the network. [`NetworkAccess::Owners`] by default.
+    pub network: NetworkAccess,
 }
 
 impl Spec {
@@ -40,6 +59,7 @@ impl Spec {
             cwd: cwd.into(),
             stderr_ring: STDERR_RING,
             mark: None,
+            network: NetworkAccess::Owners,
         }
     }
 
@@ -60,6 +80,12 @@ impl Spec {
         self.mark = Some(name.into());
         self
     }
+
+    /// Sets [`network`](Self::network).
+    pub fn network(mut self, access: NetworkAccess) -> Self {
+        self.network = access;
+        self
+    }
 }
 
 impl fmt::Debug for Spec {
@@ -72,6 +98,7 @@ impl fmt::Debug for Spec {
             .field("cwd", &self.cwd)
             .field("stderr_ring", &self.stderr_ring)
             .field("mark", &self.mark)
+            .field("network", &self.network)
             .finish()
     }
 }

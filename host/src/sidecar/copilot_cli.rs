@@ -3,6 +3,7 @@
 //! What stands here was seen with version 1.0.102; ARCHITECTURE.md says how.
 
 use super::cli_environment::{Network, Places, environment};
+use super::isolation::Isolation;
 use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
 use llm_provider_artefact::{Located, Progress, Request};
 use llm_provider_process::Spec;
@@ -42,7 +43,11 @@ pub struct CopilotCli {
     pub variables: Vec<(String, String)>,
     /// Where it unpacks itself (235 MiB) and keeps account data. Below the tenant's directory when absent.
     pub unpack_dir: Option<PathBuf>,
-    /// A running one to attach to. Nothing is found, fetched or started then, and nothing else here has a meaning.
+    /// Whether it is started without a network; what [`Self::network`] says leads nowhere then. The program itself is
+    /// fetched by the host, and asked for its version, as ever.
+    pub isolation: Isolation,
+    /// A running one to attach to. Nothing is found, fetched or started then, and nothing else here has a meaning; only
+    /// [`Isolation::Required`] is refused.
     pub attach: Option<Attach>,
     /// Told of a download's progress.
     pub on_progress: OnProgress,
@@ -57,6 +62,7 @@ impl CopilotCli {
             network: Network::default(),
             variables: Vec::new(),
             unpack_dir: None,
+            isolation: Isolation::default(),
             attach: None,
             on_progress: Arc::new(|_| ()),
         }
@@ -76,7 +82,7 @@ impl CopilotCli {
             return Err(SidecarUnavailable { message, hint: None });
         }
         if let Some(attach) = &self.attach {
-            return attached(attach, wanted);
+            return attached(attach, self.isolation, wanted);
         }
         let found = self.find().await?;
         let places = Places::below(wanted.tenant_directory, NAME, self.unpack_dir.clone());
@@ -90,7 +96,7 @@ impl CopilotCli {
     }
 
     fn spec(&self, found: &Located, places: &Places, secret_variables: &[String]) -> Result<Spec, SidecarUnavailable> {
-        let mut spec = Spec::new(&found.path, &places.work);
+        let mut spec = Spec::new(&found.path, &places.work).network(self.isolation.access());
         for argument in ["--server", "--stdio", "--no-auto-update", "--no-auto-login", "--log-level", "error"] {
             spec = spec.arg(argument);
         }
@@ -120,7 +126,13 @@ pub(super) fn version(found: &Located) -> String {
     found.version.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }
 
-fn attached(attach: &Attach, wanted: Wanted<'_>) -> Result<Launch, SidecarUnavailable> {
+fn attached(attach: &Attach, isolation: Isolation, wanted: Wanted<'_>) -> Result<Launch, SidecarUnavailable> {
+    if isolation == Isolation::Required {
+        return Err(SidecarUnavailable {
+            message: "a Copilot CLI that runs already cannot be kept from the network".to_owned(),
+            hint: Some("let the host start the CLI, or do not require its isolation".into()),
+        });
+    }
     if let Some(variable) = wanted.secret_variables.first() {
         return Err(SidecarUnavailable {
             message: format!("{variable} cannot be given to a Copilot CLI that runs already"),
@@ -149,10 +161,12 @@ mod tests {
             secret_variables,
             settings: &settings,
         };
-        let launch = attached(&attach, wanted(&[])).expect("attached");
+        let launch = attached(&attach, Isolation::WherePossible, wanted(&[])).expect("attached");
         assert!(matches!(launch.start, Start::Attach(address) if address == attach.address));
         assert_eq!((launch.working_directory, launch.report), (attach.working_directory.clone(), None));
         let secret = [TOKEN_VARIABLE.to_owned()];
-        assert!(attached(&attach, wanted(&secret)).expect_err("refused").message.contains(TOKEN_VARIABLE));
+        let refused = |isolation, wanted| attached(&attach, isolation, wanted).expect_err("refused").message;
+        assert!(refused(Isolation::Never, wanted(&secret)).contains(TOKEN_VARIABLE));
+        assert!(refused(Isolation::Required, wanted(&[])).contains("kept from the network"));
     }
 }

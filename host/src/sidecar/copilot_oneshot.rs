@@ -6,6 +6,7 @@
 
 use super::cli_environment::{Places, environment};
 use super::copilot_cli::{CopilotCli, version};
+use super::isolation::Isolation;
 use super::oneshot_settings::Settings;
 use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
 use llm_provider_process::Spec;
@@ -60,12 +61,18 @@ const ARGUMENTS: [&str; 14] = [
 /// own.
 #[derive(Clone)]
 pub struct CopilotOneShot {
-    /// Which program, and what its environment needs. [`CopilotCli::attach`] has no meaning here.
+    /// Which program, and what its environment needs. [`CopilotCli::attach`] has no meaning here. A run sends its
+    /// requests itself, so it always has a network, and [`Isolation::Required`] is refused.
     pub cli: CopilotCli,
 }
 
 impl CopilotOneShot {
     async fn launch(&self, wanted: Wanted<'_>) -> Result<Launch, SidecarUnavailable> {
+        if self.cli.isolation == Isolation::Required {
+            return Err(refused(format!(
+                "the sidecar {NAME} sends its requests itself and cannot do without a network"
+            )));
+        }
         let settings = Settings::check(wanted.settings).map_err(|why| refused(format!("the sidecar {NAME}: {why}")))?;
         // A GitHub token never goes where an endpoint of one's own is asked, nor that endpoint's key to GitHub.
         let misplaced = if settings.is_own_endpoint() { TOKEN_VARIABLE } else { KEY_VARIABLE };
@@ -146,6 +153,17 @@ mod tests {
         let endpoint = [("provider-base-url", "http://127.0.0.1:9/v1")];
         assert!(refusal(&endpoint, TOKEN_VARIABLE).await.contains("has no meaning for an endpoint of one's own"));
         assert!(refusal(&[], KEY_VARIABLE).await.contains("has no meaning for GitHub"));
+    }
+
+    #[tokio::test]
+    async fn isolation_that_is_required_is_refused_and_not_forgotten() {
+        let directory = Path::new("/nonexistent");
+        let request = Request::new(COPILOT_CLI, Platform::current().expect("a platform"), directory.to_owned());
+        let cli = CopilotCli { isolation: Isolation::Required, ..CopilotCli::new(request) };
+        let settings = BTreeMap::new();
+        let wanted = Wanted { tenant_directory: directory, secret_variables: &[], settings: &settings };
+        let error = CopilotOneShot { cli }.prepare(wanted).await.expect_err("refused").to_string();
+        assert!(error.contains("cannot do without a network"), "{error}");
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 mod cli_environment;
 mod copilot_cli;
 mod copilot_oneshot;
+mod isolation;
 mod oneshot_settings;
 mod peer;
 mod program;
@@ -11,5 +12,6 @@ mod run;
 pub use cli_environment::Network;
 pub use copilot_cli::{Attach, CopilotCli, OnProgress};
 pub use copilot_oneshot::CopilotOneShot;
+pub use isolation::Isolation;
 pub use program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
 pub(crate) use run::{Order, Run, RunContext};

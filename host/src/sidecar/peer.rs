@@ -2,7 +2,7 @@
 
 use super::program::{SidecarUnavailable, Start};
 use crate::error::one_line;
-use llm_provider_process::{Child, Exit, Spec};
+use llm_provider_process::{Child, Exit, SpawnError, Spec};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -89,7 +89,13 @@ impl Peer {
 }
 
 async fn spawn(spec: Spec) -> Result<Reached, SidecarUnavailable> {
-    let failed = |error| SidecarUnavailable { message: one_line(error), hint: None };
+    let failed = |error: SpawnError| {
+        let hint = match &error {
+            SpawnError::Isolation { reason, .. } => reason.hint().map(str::to_owned),
+            _ => None,
+        };
+        SidecarUnavailable { message: one_line(error), hint }
+    };
     let running = Child::spawn(spec).await.map_err(failed)?;
     Ok(Reached { input: Box::new(running.stdin), output: Box::new(running.stdout), peer: Peer::Process(running.child) })
 }

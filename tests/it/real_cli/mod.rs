@@ -7,6 +7,7 @@ mod conversation;
 mod failures;
 mod github;
 mod history;
+mod isolated;
 mod keeping;
 mod mcp;
 mod oneshot;

@@ -13,7 +13,7 @@ use tokio::sync::Barrier;
 type Handler = Box<dyn Fn(Value) -> ToolFuture + Send + Sync>;
 
 /// A tool made of a function; it notes its calls.
-struct Probe {
+pub(super) struct Probe {
     name: &'static str,
     calls: Mutex<Vec<Value>>,
     handler: Handler,
@@ -24,13 +24,13 @@ impl Probe {
         Arc::new(Self { name, calls: Mutex::default(), handler: Box::new(handler) })
     }
 
-    fn weather() -> Arc<Self> {
+    pub(super) fn weather() -> Arc<Self> {
         Self::new("get_weather", |arguments| {
             Box::pin(async move { Ok(format!("sunny in {}", arguments["city"].as_str().unwrap_or("nowhere")).into()) })
         })
     }
 
-    fn calls(&self) -> Vec<Value> {
+    pub(super) fn calls(&self) -> Vec<Value> {
         self.calls.lock().expect("no panic inside").clone()
     }
 }
@@ -50,11 +50,11 @@ impl Tool for Probe {
     }
 }
 
-fn call(id: &str, name: &str, city: &str) -> ToolCall {
+pub(super) fn call(id: &str, name: &str, city: &str) -> ToolCall {
     ToolCall::new(id, name, &json!({ "city": city }))
 }
 
-async fn ask(rig: &Rig, tool: &Arc<Probe>) -> Seen {
+pub(super) async fn ask(rig: &Rig, tool: &Arc<Probe>) -> Seen {
     let tool: Arc<dyn Tool> = Arc::<Probe>::clone(tool);
     let request = TurnRequest { tools: vec![tool], ..TurnRequest::new(vec![user_message("what is it like?")]) };
     rig.turn(&rig.instance.session(), request).await

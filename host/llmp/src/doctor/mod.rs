@@ -41,7 +41,10 @@ async fn examine(flags: &Flags, surroundings: &Surroundings) -> Page {
         Ok((resolved, report)) => {
             configuration::write(&resolved, &report, &mut page);
             match surroundings.artefact(&resolved) {
-                Ok(request) if resolved.through_copilot() => sidecar::write(&request, &mut page).await,
+                Ok(request) if resolved.through_copilot() => {
+                    sidecar::write(&request, &mut page).await;
+                    sidecar::write_network(&resolved, &mut page);
+                }
                 Ok(_) => {}
                 Err(failure) => page.failure(&failure),
             }

@@ -1,8 +1,11 @@
 //! The Copilot CLI: here, or where it would come from.
 
 use super::page::Page;
-use crate::config::printable;
+use crate::config::{Resolved, printable};
+use crate::egress;
+use llm_provider_host::Isolation;
 use llm_provider_host::artefact::{Error, Lookup, Origin, Request, locate, npm};
+use llm_provider_host::process::network_isolation;
 
 pub(super) async fn write(request: &Request, page: &mut Page) {
     page.heading("sidecar");
@@ -22,6 +25,27 @@ pub(super) async fn write(request: &Request, page: &mut Page) {
             missing(request, page).await;
         }
         Err(error) => page.error(&error.to_string(), error.hint().as_deref()),
+    }
+}
+
+/// Whether it is started without a network. Of one that runs already nobody here knows.
+pub(super) fn write_network(resolved: &Resolved, page: &mut Page) {
+    if resolved.attach.is_none() || resolved.legacy {
+        page.line("network", &network(egress::isolation(resolved)));
+    }
+}
+
+/// What it reaches, for a person.
+pub(super) fn network(isolation: Isolation) -> String {
+    if isolation == Isolation::Never {
+        return "that of this machine; it may send requests itself, or use tools that do".to_owned();
+    }
+    match network_isolation() {
+        Ok(()) => "none; its requests are sent for it".to_owned(),
+        Err(reason) => {
+            let hint = reason.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("that of this machine, although it needs none: {reason}{hint}")
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::Environment;
 use crate::config::scratch::Scratch;
+use llm_provider_host::Isolation;
 use std::path::Path;
 
 /// A machine with a home, a working directory, and an npm registry named by a variable.
@@ -24,6 +25,7 @@ fn normalised(text: &str, root: &Path) -> String {
         .replace(&format!("copilot {}", inspection.description.version), "copilot [VERSION]")
         .replace(&llm_provider_host::artefact::COPILOT_CLI.default_version.to_string(), "[DEFAULT]")
         .replace(platform.name(), "[PLATFORM]")
+        .replace(&sidecar::network(Isolation::WherePossible), "[NETWORK]")
 }
 
 const REGISTRY: (&str, &str) = ("npm_config_registry", "http://me:hunter2@registry.example/npm/");
@@ -59,6 +61,7 @@ sidecar
   found: not yet; it is fetched on the first question
   source: the npm registry http://registry.example/npm/ (the variable npm_config_registry)
   otherwise: https://github.com/github/copilot-cli/releases/download/v
+  network: [NETWORK]
 
 directories
   cache: [TMP]/home/.cache/llmp (default), not there yet, can be made
@@ -175,6 +178,12 @@ async fn a_plugin_that_is_none_is_an_error() {
     let (text, errors) = report(&scratch, &[REGISTRY]).await;
     assert!(text.contains("error: [TMP]/work/alien.wasm: it is not WebAssembly\nhint: give a component"), "{text}");
     assert_eq!(errors, 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_sidecar_that_sends_requests_itself_has_a_network() {
+    let (text, _) = report(&Scratch::new(), &[REGISTRY, ("COPILOT_GITHUB_TOKEN", "gho_hunter2")]).await;
+    assert!(text.contains("  network: that of this machine; it may send requests itself"), "{text}");
 }
 
 #[tokio::test]

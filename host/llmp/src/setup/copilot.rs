@@ -91,6 +91,7 @@ fn sidecar(resolved: &Resolved, artefact: Request) -> CopilotCli {
     sidecar.network = resolved.sidecar.network.clone();
     sidecar.variables = resolved.sidecar.variables.clone();
     sidecar.unpack_dir = Some(resolved.cache_dir.value.join("copilot-cli-unpacked"));
+    sidecar.isolation = egress::isolation(resolved);
     sidecar.attach = resolved
         .attach
         .as_ref()

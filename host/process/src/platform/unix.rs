@@ -9,6 +9,7 @@
 mod fork;
 mod guard;
 mod leader;
+mod namespace;
 mod orphans;
 mod reaper;
 mod spawner;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use tokio::net::unix::pipe;
 
+pub(crate) use fork::try_isolation;
 pub(crate) use leader::Leader;
 pub use orphans::adopt_orphans;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::error::SpawnError;
 use crate::exit::Exit;
+use crate::isolation::IsolationError;
 use crate::spec::Spec;
 
 pub(crate) type InputPipe = tokio::io::Sink;
@@ -46,6 +47,10 @@ impl Leader {
 
 pub(crate) async fn spawn(_spec: Spec) -> Result<Born, SpawnError> {
     Err(SpawnError::Unsupported)
+}
+
+pub(crate) fn try_isolation() -> Result<(), IsolationError> {
+    Err(IsolationError::Unsupported)
 }
 
 /// Not supported here.

@@ -1,4 +1,4 @@
-//! The only `Command` and the only `unsafe` of the product.
+//! The only `Command` of the product, and with the system calls of `namespace` its only `unsafe`.
 
 use std::ffi::OsStr;
 use std::io;
@@ -14,8 +14,13 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit, setsid, umask,
 };
 
+use super::namespace::{self, Departure, Witness};
 use crate::error::SpawnError;
-use crate::spec::Spec;
+use crate::isolation::IsolationError;
+use crate::spec::{NetworkAccess, Spec};
+
+/// What a forked process says that has left the network and is not to run anything.
+const LEFT: Errno = Errno::CANCELED;
 
 /// A process that was just forked and runs its program. Nothing kills or reaps it by itself.
 pub(super) struct Forked {
@@ -28,20 +33,33 @@ pub(super) struct Forked {
 /// Starts `spec` as the leader of a new session, to be killed by the kernel when the calling thread ends.
 pub(super) fn child(spec: &Spec) -> Result<Forked, SpawnError> {
     check(spec)?;
+    let (departure, witness) = match spec.network {
+        NetworkAccess::Owners => (None, None),
+        NetworkAccess::None => {
+            let (departure, witness) = namespace::prepare().map_err(|source| SpawnError::Exhausted { source })?;
+            (Some(departure), Some(witness))
+        }
+    };
     let owner = getpid();
     let mut command = Command::new(&spec.program);
     command.args(&spec.args).env_clear().current_dir(&spec.cwd);
     command.envs(spec.env.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: the closure runs between fork and exec of a threaded process, where only async-signal-safe functions may
-    // be called. `isolate` and `die_with` make plain system calls, allocate nothing and take no lock.
+    // be called. `isolate`, `leave` and `die_with` make plain system calls, allocate nothing and take no lock.
     unsafe {
         command.pre_exec(move || {
             isolate()?;
+            departure.as_ref().map_or(Ok(()), Departure::leave)?;
             die_with(owner)
         })
     };
-    let child = command.spawn().map_err(|source| classify(spec, source))?;
+    let child = command.spawn().map_err(|source| match witness.and_then(Witness::refusal) {
+        // Short of memory or processes, like any start.
+        Some(IsolationError::Untried { .. }) => SpawnError::Exhausted { source },
+        Some(reason) => SpawnError::Isolation { program: spec.program.clone(), reason },
+        None => classify(spec, source),
+    })?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     match (pid, child.stdin, child.stdout, child.stderr) {
         (Some(pid), Some(stdin), Some(stdout), Some(stderr)) => {
@@ -49,6 +67,28 @@ pub(super) fn child(spec: &Spec) -> Result<Forked, SpawnError> {
         }
         // All three were asked for, and a process number is positive.
         _ => Err(SpawnError::Io { program: spec.program.clone(), source: io::ErrorKind::Other.into() }),
+    }
+}
+
+/// Finds out whether a child can leave the network: a process is forked, tries, and ends instead of running a program.
+pub(crate) fn try_isolation() -> Result<(), IsolationError> {
+    let untried = |error: &io::Error| IsolationError::Untried { code: error.raw_os_error().unwrap_or(0) };
+    let (departure, witness) = namespace::prepare().map_err(|error| untried(&error))?;
+    let mut command = Command::new("/");
+    command.env_clear();
+    // SAFETY: as above.
+    unsafe {
+        command.pre_exec(move || {
+            departure.leave()?;
+            Err(LEFT.into())
+        })
+    };
+    // That process never gets to `exec`, and is reaped by the time this returns.
+    let Err(error) = command.spawn() else { return Err(IsolationError::Untried { code: 0 }) };
+    match witness.refusal() {
+        Some(reason) => Err(reason),
+        None if Errno::from_io_error(&error) == Some(LEFT) => Ok(()),
+        None => Err(untried(&error)),
     }
 }
 
