@@ -14,7 +14,8 @@ pub(crate) const TOKEN: &str = "authorization";
 
 /// A request for a streamed answer.
 pub(crate) fn post(config: &Config, url: String, body: Vec<u8>) -> Request {
-    let mut headers = vec![plain_header("content-type", "application/json"), plain_header("accept", "text/event-stream")];
+    let mut headers =
+        vec![plain_header("content-type", "application/json"), plain_header("accept", "text/event-stream")];
     headers.extend(configured(config));
     Request { method: "POST".to_owned(), url, headers, body: vec![Chunk::Bytes(body)], first_byte_timeout: None }
 }

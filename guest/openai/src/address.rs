@@ -28,7 +28,8 @@ impl Address {
     }
 
     pub(crate) fn chat_completions(&self, model: &str) -> String {
-        let deployment = if self.deployments { format!("/deployments/{}", percent_encoded(model)) } else { String::new() };
+        let deployment =
+            if self.deployments { format!("/deployments/{}", percent_encoded(model)) } else { String::new() };
         format!("{}{deployment}/chat/completions{}", self.base, self.query)
     }
 

@@ -86,10 +86,10 @@ impl<'a> GenerationConfig<'a> {
             frequency_penalty: sampling.frequency_penalty,
             stop_sequences: &ask.stop_sequences,
             thinking_config: ask.effort.as_deref().map(|effort| thinking(effort, generation)).transpose()?,
-            schema: ask.output_schema.as_deref().map(|schema| Schema {
-                response_mime_type: "application/json",
-                response_json_schema: schema,
-            }),
+            schema: ask
+                .output_schema
+                .as_deref()
+                .map(|schema| Schema { response_mime_type: "application/json", response_json_schema: schema }),
         })
     }
 
@@ -99,11 +99,8 @@ impl<'a> GenerationConfig<'a> {
 }
 
 fn thinking(effort: &str, generation: Generation) -> Result<Thinking, Failure> {
-    let budget = |budget: i32| Thinking {
-        thinking_budget: Some(budget),
-        include_thoughts: budget != 0,
-        ..Thinking::default()
-    };
+    let budget =
+        |budget: i32| Thinking { thinking_budget: Some(budget), include_thoughts: budget != 0, ..Thinking::default() };
     // -1 leaves it to the model.
     if let Ok(tokens) = effort.parse::<i32>() {
         return if tokens < -1 { Err(no_level(effort)) } else { Ok(budget(tokens)) };
