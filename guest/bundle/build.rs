@@ -3,7 +3,7 @@
 use llm_provider_build::{Guest, Target, build_from_script, rerun_if_changed};
 use std::path::Path;
 
-const PLUGINS: [&str; 3] = ["anthropic", "copilot", "openai"];
+const PLUGINS: [&str; 4] = ["anthropic", "copilot", "gemini", "openai"];
 
 fn main() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

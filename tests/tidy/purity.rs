@@ -36,7 +36,9 @@ fn path(path: &str) -> Option<String> {
 }
 
 fn in_a_plugin(file: &Source) -> bool {
-    ["anthropic", "copilot", "core", "openai"].iter().any(|part| file.path.starts_with(&format!("guest/{part}/src/")))
+    ["anthropic", "copilot", "core", "gemini", "openai"]
+        .iter()
+        .any(|part| file.path.starts_with(&format!("guest/{part}/src/")))
         && !file.is_test()
 }
 

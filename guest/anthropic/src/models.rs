@@ -2,6 +2,7 @@
 
 use llm_provider_core::classify::{Failure, Fault};
 use llm_provider_core::completion::Page;
+use llm_provider_core::endpoint::percent_encoded;
 use llm_provider_guest::catalog::Model;
 use serde::Deserialize;
 
@@ -55,7 +56,7 @@ struct Effort {
 
 /// Where a page is. The API gives at most 1,000 models at once, and 20 when not asked for more.
 pub(crate) fn url(root: &str, page: Option<&str>) -> String {
-    let after = page.map(|id| format!("&after_id={}", encoded(id))).unwrap_or_default();
+    let after = page.map(|id| format!("&after_id={}", percent_encoded(id))).unwrap_or_default();
     format!("{root}/models?limit=100{after}")
 }
 
@@ -96,17 +97,4 @@ impl From<Info> for Model {
             premium_multiplier: None,
         }
     }
-}
-
-/// As the value in a query: everything but the unreserved characters of RFC 3986 in percent signs.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }

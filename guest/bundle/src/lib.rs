@@ -10,3 +10,6 @@ pub const OPENAI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openai.wasm"
 
 /// Anthropic Messages.
 pub const ANTHROPIC: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/anthropic.wasm"));
+
+/// Google's Gemini API.
+pub const GEMINI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gemini.wasm"));

@@ -106,6 +106,21 @@ pub fn base_url<'a>(key: &str, url: &'a str) -> Result<&'a str, Failure> {
     Ok(url.trim_end_matches('/'))
 }
 
+/// Text as one segment of a path, or as a value in a query: everything but the unreserved characters of RFC 3986 in
+/// percent signs.
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// Fails as an invalid configuration unless something holds.
 ///
 /// # Errors
@@ -136,6 +151,11 @@ mod tests {
         ] {
             assert_eq!(base_url("base-url", url).ok(), want, "{url}");
         }
+    }
+
+    #[test]
+    fn what_is_not_unreserved_is_encoded() {
+        assert_eq!(percent_encoded("a-1.5_~/é&b c"), "a-1.5_~%2F%C3%A9%26b%20c");
     }
 
     #[test]

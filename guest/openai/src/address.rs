@@ -1,6 +1,7 @@
 //! The addresses of a service.
 
 use crate::config::{Config, Service};
+use llm_provider_core::endpoint::percent_encoded;
 
 /// Where the requests go.
 #[derive(Clone, Debug)]
@@ -27,7 +28,8 @@ impl Address {
     }
 
     pub(crate) fn chat_completions(&self, model: &str) -> String {
-        let deployment = if self.deployments { format!("/deployments/{}", path_segment(model)) } else { String::new() };
+        let deployment =
+            if self.deployments { format!("/deployments/{}", percent_encoded(model)) } else { String::new() };
         format!("{}{deployment}/chat/completions{}", self.base, self.query)
     }
 
@@ -50,19 +52,6 @@ fn azure(given: &str, deployments: bool) -> String {
     let resource = given.strip_suffix("/v1").unwrap_or(given);
     let resource = resource.strip_suffix("/openai").unwrap_or(given);
     format!("{resource}/openai{}", if deployments { "" } else { "/v1" })
-}
-
-/// A text as one segment of a path (RFC 3986, section 2.3).
-fn path_segment(text: &str) -> String {
-    let mut segment = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            segment.push(char::from(byte));
-        } else {
-            segment.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    segment
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ fn bodies_of_every_shape_are_understood() {
             400,
             r#"[{"error":{"code":400,"message":"not valid","status":"INVALID_ARGUMENT"}}]"#,
             K::InvalidRequest,
-            Some("400"),
+            Some("INVALID_ARGUMENT"),
             "not valid",
         ),
         (502, r#"{"error":{"message":"upstream","code":502,"metadata":{}}}"#, K::Internal, Some("502"), "upstream"),

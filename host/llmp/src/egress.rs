@@ -79,6 +79,7 @@ pub(crate) fn key_header(kind: EndpointKind) -> &'static str {
         EndpointKind::OpenAi => "authorization",
         EndpointKind::Azure => "api-key",
         EndpointKind::Anthropic => "x-api-key",
+        EndpointKind::Gemini => "x-goog-api-key",
     }
 }
 

@@ -46,6 +46,35 @@ pub(super) fn meaning(code: &str, hint: Option<Milliseconds>) -> Option<Meaning>
         "model_overloaded" | "overloaded_error" | "engine_overloaded" => {
             Meaning::new(K::Overloaded, S::Model, after(status::BUSY))
         }
+        _ => return google(code, hint),
+    })
+}
+
+/// Google's words: the status of an error (google.rpc, code.proto), its reason (google.api, error_reason.proto), and why the
+/// Gemini API blocked a prompt. An unmet precondition is, by Gemini's documentation, a country or an account without
+/// billing.
+fn google(code: &str, hint: Option<Milliseconds>) -> Option<Meaning> {
+    let after = |pause: Milliseconds| V::RetryAfter(hint.unwrap_or(pause));
+    Some(match code {
+        "INVALID_ARGUMENT" | "OUT_OF_RANGE" => Meaning::new(K::InvalidRequest, S::Request, V::Surface),
+        "UNAUTHENTICATED" | "API_KEY_INVALID" | "ACCESS_TOKEN_EXPIRED" | "CREDENTIALS_MISSING" => {
+            Meaning::new(K::Authentication, S::User, V::Surface)
+        }
+        "PERMISSION_DENIED"
+        | "FAILED_PRECONDITION"
+        | "SERVICE_DISABLED"
+        | "CONSUMER_SUSPENDED"
+        | "API_KEY_SERVICE_BLOCKED" => Meaning::new(K::Permission, S::User, V::Surface),
+        "BILLING_DISABLED" => Meaning::new(K::Quota, S::User, V::Surface),
+        "RESOURCE_EXHAUSTED" | "RATE_LIMIT_EXCEEDED" => Meaning::new(K::RateLimit, S::User, after(status::LIMITED)),
+        "NOT_FOUND" => Meaning::new(K::NotFound, S::Model, V::SwitchModel),
+        "UNIMPLEMENTED" => Meaning::new(K::Unsupported, S::Model, V::SwitchModel),
+        "UNAVAILABLE" => Meaning::new(K::Overloaded, S::Model, after(status::BUSY)),
+        "DEADLINE_EXCEEDED" => Meaning::new(K::Timeout, S::Model, after(status::SHORT)),
+        "INTERNAL" | "UNKNOWN" => Meaning::new(K::Internal, S::Model, after(status::SHORT)),
+        "SAFETY" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "IMAGE_SAFETY" => {
+            Meaning::new(K::ContentFilter, S::Request, V::Surface)
+        }
         _ => return None,
     })
 }

@@ -159,9 +159,44 @@ fn types_of_anthropic() {
     assert_eq!(row, (K::ContextLength, S::Request, V::Compact));
 }
 
+/// Google's statuses and reasons. Some come with a status of HTTP that says less: a key that is not valid with 400.
+#[test]
+fn words_of_google() {
+    let table = [
+        ("INVALID_ARGUMENT", (K::InvalidRequest, S::Request, V::Surface)),
+        ("OUT_OF_RANGE", (K::InvalidRequest, S::Request, V::Surface)),
+        ("UNAUTHENTICATED", (K::Authentication, S::User, V::Surface)),
+        ("API_KEY_INVALID", (K::Authentication, S::User, V::Surface)),
+        ("ACCESS_TOKEN_EXPIRED", (K::Authentication, S::User, V::Surface)),
+        ("CREDENTIALS_MISSING", (K::Authentication, S::User, V::Surface)),
+        ("PERMISSION_DENIED", (K::Permission, S::User, V::Surface)),
+        ("FAILED_PRECONDITION", (K::Permission, S::User, V::Surface)),
+        ("SERVICE_DISABLED", (K::Permission, S::User, V::Surface)),
+        ("CONSUMER_SUSPENDED", (K::Permission, S::User, V::Surface)),
+        ("API_KEY_SERVICE_BLOCKED", (K::Permission, S::User, V::Surface)),
+        ("BILLING_DISABLED", (K::Quota, S::User, V::Surface)),
+        ("RESOURCE_EXHAUSTED", (K::RateLimit, S::User, V::RetryAfter(30_000))),
+        ("RATE_LIMIT_EXCEEDED", (K::RateLimit, S::User, V::RetryAfter(30_000))),
+        ("NOT_FOUND", (K::NotFound, S::Model, V::SwitchModel)),
+        ("UNIMPLEMENTED", (K::Unsupported, S::Model, V::SwitchModel)),
+        ("UNAVAILABLE", (K::Overloaded, S::Model, V::RetryAfter(2_000))),
+        ("DEADLINE_EXCEEDED", (K::Timeout, S::Model, V::RetryAfter(500))),
+        ("INTERNAL", (K::Internal, S::Model, V::RetryAfter(500))),
+        ("UNKNOWN", (K::Internal, S::Model, V::RetryAfter(500))),
+        ("SAFETY", (K::ContentFilter, S::Request, V::Surface)),
+        ("BLOCKLIST", (K::ContentFilter, S::Request, V::Surface)),
+        ("PROHIBITED_CONTENT", (K::ContentFilter, S::Request, V::Surface)),
+        ("IMAGE_SAFETY", (K::ContentFilter, S::Request, V::Surface)),
+    ];
+    for (code, want) in table {
+        assert_eq!(row(Fault::Provider, None, Some(400), Some(code)), want, "{code}");
+        assert!(is_known_code(code), "{code}");
+    }
+}
+
 #[test]
 fn a_hint_decides_the_pause_of_a_code_too() {
-    for code in ["rate_limit_error", "overloaded_error", "api_error", "timeout_error"] {
+    for code in ["rate_limit_error", "overloaded_error", "api_error", "timeout_error", "UNAVAILABLE"] {
         let facts = Facts { code: Some(code), retry_after: Some(7_000), ..Facts::of(Fault::Provider) };
         assert_eq!(classify(&facts).verdict, V::RetryAfter(7_000), "{code}");
     }

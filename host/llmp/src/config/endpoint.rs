@@ -119,8 +119,14 @@ fn check_kind(table: &EndpointTable, kind: EndpointKind) -> Result<(), Failure> 
         let message = format!("{} has a meaning for the type azure only", given.from);
         return Err(Failure::usage(message, "take it out, or set the type to azure"));
     }
-    if let Some(given) = table.wire_api.as_ref().filter(|_| kind == EndpointKind::Anthropic) {
-        let message = format!("{} has no meaning for the type anthropic", given.from);
+    if let (EndpointKind::Gemini, Some(through)) = (kind, copilot) {
+        let message = format!("{}: the Copilot CLI does not speak the type gemini", through.from);
+        return Err(Failure::usage(message, "take `through` out, or use Google's endpoint of the type openai"));
+    }
+    let other = KINDS.iter().find(|(_, named)| *named == kind);
+    let other = other.filter(|(_, kind)| matches!(kind, EndpointKind::Anthropic | EndpointKind::Gemini));
+    if let (Some((name, _)), Some(given)) = (other, &table.wire_api) {
+        let message = format!("{} has no meaning for the type {name}", given.from);
         return Err(Failure::usage(message, "take it out, or set the type to openai"));
     }
     Ok(())

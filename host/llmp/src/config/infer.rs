@@ -6,7 +6,11 @@ use llm_provider_host::egress::Origin;
 /// Hosts of Azure OpenAI, and of Azure AI Foundry, which serves it too.
 const AZURE: [&str; 3] = [".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"];
 
-/// Guesses. Azure also speaks OpenAI's own dialect below `/openai/v1`, and Anthropic's below `/anthropic`.
+/// Where Gemini is.
+const GEMINI: &str = "generativelanguage.googleapis.com";
+
+/// Guesses. Azure also speaks OpenAI's own dialect below `/openai/v1`, and Anthropic's below `/anthropic`; Google speaks
+/// OpenAI's where the path ends in `/openai`.
 pub(super) fn infer(base_url: &str) -> EndpointKind {
     let host = Origin::of(base_url).map(|origin| origin.host().to_string()).unwrap_or_default();
     let host = host.trim_end_matches('.');
@@ -20,6 +24,9 @@ pub(super) fn infer(base_url: &str) -> EndpointKind {
         } else {
             EndpointKind::Azure
         };
+    }
+    if host == GEMINI && !path.trim_end_matches('/').ends_with("/openai") {
+        return EndpointKind::Gemini;
     }
     if host.contains("anthropic") || path.contains("anthropic") {
         EndpointKind::Anthropic
@@ -41,7 +48,7 @@ mod tests {
     /// B24: Azure on its other hosts, and OpenAI's dialect on Azure. S07: the rest.
     #[test]
     fn b24_s07_by_address() {
-        use EndpointKind::{Anthropic, Azure, OpenAi};
+        use EndpointKind::{Anthropic, Azure, Gemini, OpenAi};
         for (url, kind) in [
             ("https://r.openai.azure.com", Azure),
             ("https://R.OpenAI.Azure.com/", Azure),
@@ -57,6 +64,10 @@ mod tests {
             ("https://api.anthropic.com", Anthropic),
             ("https://gateway.example/anthropic", Anthropic),
             ("https://anthropic.gateway.example/v1", Anthropic),
+            ("https://generativelanguage.googleapis.com", Gemini),
+            ("https://generativelanguage.googleapis.com/v1beta/", Gemini),
+            ("https://generativelanguage.googleapis.com/v1beta/openai/", OpenAi),
+            ("https://generativelanguage.googleapis.com.evil.example/v1beta", OpenAi),
             ("https://api.openai.com/v1", OpenAi),
             ("http://localhost:11434/v1", OpenAi),
             ("http://127.0.0.1:1234/v1", OpenAi),

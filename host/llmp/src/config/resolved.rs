@@ -19,6 +19,7 @@ pub(crate) enum EndpointKind {
     OpenAi,
     Azure,
     Anthropic,
+    Gemini,
 }
 
 /// The way to an endpoint.

@@ -71,7 +71,8 @@ pub(super) const SERVICES: [Service; 7] = [
     },
     Service {
         name: "gemini",
-        base_url: Some("https://generativelanguage.googleapis.com/v1beta/openai"),
+        kind: EndpointKind::Gemini,
+        base_url: Some("https://generativelanguage.googleapis.com/v1beta"),
         urls: &["GEMINI_BASE_URL"],
         keys: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         models: &["GEMINI_MODEL"],

@@ -8,8 +8,12 @@ use crate::failure::Failure;
 use std::collections::BTreeMap;
 
 /// The dialects by the names of `type`.
-pub(super) const KINDS: [(&str, EndpointKind); 3] =
-    [("openai", EndpointKind::OpenAi), ("azure", EndpointKind::Azure), ("anthropic", EndpointKind::Anthropic)];
+pub(super) const KINDS: [(&str, EndpointKind); 4] = [
+    ("openai", EndpointKind::OpenAi),
+    ("azure", EndpointKind::Azure),
+    ("anthropic", EndpointKind::Anthropic),
+    ("gemini", EndpointKind::Gemini),
+];
 
 /// OpenAI's interfaces by the names of `wire-api`.
 pub(super) const WIRES: [(&str, WireApi); 2] =
@@ -22,8 +26,15 @@ const WAYS: [(&str, Through); 2] = [("http", Through::Http), ("copilot", Through
 const EGRESS: [(&str, Egress); 2] = [("host", Egress::Host), ("direct", Egress::Direct)];
 
 /// Headers that carry nothing but secrets.
-const SECRET_HEADERS: [&str; 6] =
-    ["authorization", "proxy-authorization", "api-key", "x-api-key", "cookie", "ocp-apim-subscription-key"];
+const SECRET_HEADERS: [&str; 7] = [
+    "authorization",
+    "proxy-authorization",
+    "api-key",
+    "x-api-key",
+    "x-goog-api-key",
+    "cookie",
+    "ocp-apim-subscription-key",
+];
 
 /// An endpoint before it is checked. Variables can describe one, too.
 #[derive(Clone, Debug, Default)]

@@ -45,6 +45,7 @@ fn write_endpoint(endpoint: &Endpoint, page: &mut Page) {
         EndpointKind::OpenAi => "openai",
         EndpointKind::Azure => "azure",
         EndpointKind::Anthropic => "anthropic",
+        EndpointKind::Gemini => "gemini",
     };
     let wire = match endpoint.wire_api {
         Some(WireApi::Completions) => ", completions",

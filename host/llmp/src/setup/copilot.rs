@@ -187,6 +187,8 @@ fn kind_name(kind: EndpointKind) -> &'static str {
         EndpointKind::OpenAi => "openai",
         EndpointKind::Azure => "azure",
         EndpointKind::Anthropic => "anthropic",
+        // The configuration refuses it on this way, and the plugin would too.
+        EndpointKind::Gemini => "gemini",
     }
 }
 

@@ -29,7 +29,8 @@ pub(super) fn direct(endpoint: &Endpoint) -> Result<Direct, Failure> {
     }
     match endpoint.kind.value {
         EndpointKind::OpenAi | EndpointKind::Azure => openai(endpoint, &mut config, &mut granted),
-        EndpointKind::Anthropic => anthropic(endpoint, &mut config, &mut granted),
+        EndpointKind::Anthropic => key_or_token("x-api-key", endpoint, &mut config, &mut granted),
+        EndpointKind::Gemini => key_or_token("x-goog-api-key", endpoint, &mut config, &mut granted),
     }
     Ok(Direct { config: config.into(), secrets: granted.secrets })
 }
@@ -39,6 +40,7 @@ pub(super) fn plugin(kind: EndpointKind) -> (&'static [u8], &'static str) {
     match kind {
         EndpointKind::OpenAi | EndpointKind::Azure => (llm_provider_bundle::OPENAI, "openai"),
         EndpointKind::Anthropic => (llm_provider_bundle::ANTHROPIC, "anthropic"),
+        EndpointKind::Gemini => (llm_provider_bundle::GEMINI, "gemini"),
     }
 }
 
@@ -70,13 +72,14 @@ fn openai(endpoint: &Endpoint, config: &mut Map<String, Value>, granted: &mut Gr
     }
 }
 
-fn anthropic(endpoint: &Endpoint, config: &mut Map<String, Value>, granted: &mut Granted) {
+/// A token, or else a key in a header of its own.
+fn key_or_token(header: &str, endpoint: &Endpoint, config: &mut Map<String, Value>, granted: &mut Granted) {
     match (&endpoint.token, &endpoint.api_key) {
         (Some(token), _) => {
             config.insert("auth-token".into(), granted.secret("auth-token", token, "authorization"));
         }
         (None, Some(key)) => {
-            config.insert("api-key".into(), granted.secret("api-key", key, "x-api-key"));
+            config.insert("api-key".into(), granted.secret("api-key", key, header));
         }
         (None, None) => {}
     }
@@ -145,6 +148,7 @@ mod tests {
             (EndpointKind::OpenAi, "https://m.example/v1", "https://m.example", "authorization"),
             (EndpointKind::Azure, "https://r.example:8443", "https://r.example:8443", "api-key"),
             (EndpointKind::Anthropic, "http://127.0.0.1:1", "http://127.0.0.1:1", "x-api-key"),
+            (EndpointKind::Gemini, "https://g.example/v1beta", "https://g.example", "x-goog-api-key"),
         ] {
             let direct = direct(&endpoint(kind, url)).unwrap();
             assert_eq!(direct.secrets["api-key"].destinations, to(origin, header));

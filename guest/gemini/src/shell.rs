@@ -1,0 +1,7 @@
+//! The component around the state machine.
+
+use crate::Gemini;
+use llm_provider_core::completion::Completions;
+use llm_provider_guest::Hooked;
+
+llm_provider_guest::export_plugin!(Hooked<Completions<Gemini>>);
