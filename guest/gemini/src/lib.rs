@@ -1,8 +1,8 @@
 //! Google's Gemini API, and services that speak like it, as a provider plugin.
 //!
-//! [`Gemini`] is a dialect of [`llm_provider_core::completion`]: a writer of requests and a reader of answers, both pure.
-//! What the API cannot say is refused before anything is sent; what it says and nobody asked for is ignored and told as
-//! unknown.
+//! [`Gemini`] is a dialect of [`llm_provider_core::completion`]: a writer of requests and a reader of answers, both
+//! pure. What the API cannot say is refused before anything is sent; what it says and nobody asked for is ignored and
+//! told as unknown.
 //!
 //! The API signs parts of an answer, also calls and texts, and insists on having the signatures back on the same parts.
 //! They travel as thinking blocks before what they belong to: see `signature`.

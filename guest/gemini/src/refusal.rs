@@ -1,7 +1,8 @@
 //! Failures that the service reports, and the few of which only a text tells.
 //!
-//! The body is `{"error": {"code", "message", "status", "details"}}`, in a list where an answer would be one. The code is
-//! the HTTP status; the status is a word; the details are objects, each with its type (google.rpc, error_details.proto).
+//! The body is `{"error": {"code", "message", "status", "details"}}`, in a list where an answer would be one. The code
+//! is the HTTP status; the status is a word; the details are objects, each with its type (google.rpc,
+//! error_details.proto).
 
 use llm_provider_core::classify::{Failure, Fault, is_known_code, one_line};
 use llm_provider_guest::types::Milliseconds;

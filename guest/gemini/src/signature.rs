@@ -1,10 +1,10 @@
 //! The opaque string that goes with a thinking block.
 //!
-//! The API may sign any part of an answer: what the model thought, a call, a text, or a text without a word at the end of
-//! a stream. It wants each signature back on the part on which it came, and refuses a call in the current turn whose
-//! signature is missing. Only thinking blocks carry an opaque string, so the signature of anything else is a thinking block
-//! of its own, without text, that stands before what it belongs to. A word before the signature tells what that is; what
-//! has none of these words is another provider's and cannot be handed back.
+//! The API may sign any part of an answer: what the model thought, a call, a text, or a text without a word at the end
+//! of a stream. It wants each signature back on the part on which it came, and refuses a call in the current turn whose
+//! signature is missing. Only thinking blocks carry an opaque string, so the signature of anything else is a thinking
+//! block of its own, without text, that stands before what it belongs to. A word before the signature tells what that
+//! is; what has none of these words is another provider's and cannot be handed back.
 
 const THOUGHT: &str = "gemini/thought:";
 const CALL: &str = "gemini/call:";

@@ -50,9 +50,9 @@ pub(super) fn meaning(code: &str, hint: Option<Milliseconds>) -> Option<Meaning>
     })
 }
 
-/// Google's words: the status of an error (google.rpc, code.proto), its reason (google.api, error_reason.proto), and why the
-/// Gemini API blocked a prompt. An unmet precondition is, by Gemini's documentation, a country or an account without
-/// billing.
+/// Google's words: the status of an error (google.rpc, code.proto), its reason (google.api, error_reason.proto), and
+/// why the Gemini API blocked a prompt. An unmet precondition is, by Gemini's documentation, a country or an account
+/// without billing.
 fn google(code: &str, hint: Option<Milliseconds>) -> Option<Meaning> {
     let after = |pause: Milliseconds| V::RetryAfter(hint.unwrap_or(pause));
     Some(match code {

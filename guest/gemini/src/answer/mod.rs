@@ -99,8 +99,8 @@ impl Answer {
         self.why = candidate.finish_message.filter(|why| !why.is_empty()).or(self.why.take());
     }
 
-    /// An answer that the service itself calls broken, such as a call that it could not read: the model may do better when
-    /// it is asked again.
+    /// An answer that the service itself calls broken, such as a call that it could not read: the model may do better
+    /// when it is asked again.
     fn nothing(&self, word: &str) -> Failure {
         let why = self.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
         let message = format!("the model ended its answer without saying anything ({}){why}", word.escape_debug());

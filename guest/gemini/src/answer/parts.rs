@@ -16,8 +16,8 @@ pub(super) struct Blocks {
     said: bool,
     /// Whether there was a call.
     pub(super) called: bool,
-    /// The signature of a text without a word before anything was said. It is told when something is: alone, it would look
-    /// like an answer.
+    /// The signature of a text without a word before anything was said. It is told when something is: alone, it would
+    /// look like an answer.
     held: Option<String>,
 }
 

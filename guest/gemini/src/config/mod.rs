@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Config {
-    /// The address before `/models`, such as `https://generativelanguage.googleapis.com/v1beta`. Without a path, `/v1beta`
-    /// is added.
+    /// The address before `/models`, such as `https://generativelanguage.googleapis.com/v1beta`. Without a path,
+    /// `/v1beta` is added.
     pub base_url: String,
     /// The key, sent as `x-goog-api-key`.
     pub api_key: Option<SecretName>,

@@ -1,7 +1,7 @@
 //! The conversation as the API takes it.
 //!
-//! Roles alternate: adjacent messages of one role become one. In a user's message the results of calls come first, as they
-//! answer what stands right before. Parts are never merged: a signature holds for its own part.
+//! Roles alternate: adjacent messages of one role become one. In a user's message the results of calls come first, as
+//! they answer what stands right before. Parts are never merged: a signature holds for its own part.
 
 use crate::signature::Proof;
 use base64::Engine;
@@ -29,7 +29,7 @@ pub(super) enum Speaker {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Part<'a> {
     #[serde(flatten)]
-    pub(super) data: Data<'a>,
+    pub(super) payload: Payload<'a>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     thought: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +38,7 @@ pub(super) struct Part<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub(super) enum Data<'a> {
+pub(super) enum Payload<'a> {
     Text(&'a str),
     InlineData { mime_type: &'a str, data: String },
     FileData { mime_type: &'a str, file_uri: &'a str },
@@ -69,16 +69,16 @@ pub(super) enum Outcome<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn plain(data: Data<'a>) -> Self {
-        Self { data, thought: false, thought_signature: None }
+    fn plain(payload: Payload<'a>) -> Self {
+        Self { payload, thought: false, thought_signature: None }
     }
 
     pub(super) fn is_result(&self) -> bool {
-        matches!(self.data, Data::FunctionResponse { .. })
+        matches!(self.payload, Payload::FunctionResponse { .. })
     }
 
     pub(super) fn is_call(&self) -> bool {
-        matches!(self.data, Data::FunctionCall { .. })
+        matches!(self.payload, Payload::FunctionCall { .. })
     }
 }
 
@@ -116,7 +116,7 @@ fn user<'a>(blocks: &'a [Block], names: &BTreeMap<&'a str, &'a str>) -> Result<V
     let mut parts = Vec::with_capacity(blocks.len());
     for block in blocks {
         parts.push(Part::plain(match block {
-            Block::Text(text) => Data::Text(&text.text),
+            Block::Text(text) => Payload::Text(&text.text),
             Block::Image(image) => picture(image),
             Block::ToolResult(result) => answer(result, names)?,
             Block::Thinking(_) => return Err(misplaced("thinking", "user")),
@@ -126,8 +126,8 @@ fn user<'a>(blocks: &'a [Block], names: &BTreeMap<&'a str, &'a str>) -> Result<V
     Ok(parts)
 }
 
-/// A signature goes to the block that follows, if that is of the kind it was given for. Otherwise somebody has changed the
-/// history, and the signature would be refused.
+/// A signature goes to the block that follows, if that is of the kind it was given for. Otherwise somebody has changed
+/// the history, and the signature would be refused.
 fn model<'a>(blocks: &'a [Block], names: &mut BTreeMap<&'a str, &'a str>) -> Result<Vec<Part<'a>>, Failure> {
     let mut parts = Vec::with_capacity(blocks.len());
     let mut next = None;
@@ -138,16 +138,16 @@ fn model<'a>(blocks: &'a [Block], names: &mut BTreeMap<&'a str, &'a str>) -> Res
                 Some(Proof::Thought(signature)) => parts.push(Part {
                     thought: true,
                     thought_signature: Some(signature),
-                    ..Part::plain(Data::Text(&thinking.text))
+                    ..Part::plain(Payload::Text(&thinking.text))
                 }),
                 Some(Proof::Empty(signature)) => {
-                    parts.push(Part { thought_signature: Some(signature), ..Part::plain(Data::Text("")) });
+                    parts.push(Part { thought_signature: Some(signature), ..Part::plain(Payload::Text("")) });
                 }
                 following => next = following,
             },
             Block::Text(text) => {
                 let signature = before.and_then(|proof| if let Proof::Text(text) = proof { Some(text) } else { None });
-                parts.push(Part { thought_signature: signature, ..Part::plain(Data::Text(&text.text)) });
+                parts.push(Part { thought_signature: signature, ..Part::plain(Payload::Text(&text.text)) });
             }
             Block::ToolCall(call) => {
                 names.insert(&call.id, &call.name);
@@ -166,32 +166,32 @@ fn proof(thinking: &ThinkingBlock) -> Option<Proof<'_>> {
     Proof::read(thinking.signature.as_deref()?)
 }
 
-fn picture(image: &ImageBlock) -> Data<'_> {
+fn picture(image: &ImageBlock) -> Payload<'_> {
     let mime_type = &image.media_type;
     match &image.source {
-        ImageSource::Data(data) => Data::InlineData { mime_type, data: STANDARD.encode(data) },
-        ImageSource::Url(file_uri) => Data::FileData { mime_type, file_uri },
+        ImageSource::Data(data) => Payload::InlineData { mime_type, data: STANDARD.encode(data) },
+        ImageSource::Url(file_uri) => Payload::FileData { mime_type, file_uri },
     }
 }
 
-fn function_call(call: &ToolCall) -> Data<'_> {
+fn function_call(call: &ToolCall) -> Payload<'_> {
     let object = serde_json::from_str::<&RawValue>(&call.arguments).ok().filter(|json| json.get().starts_with('{'));
     let args = match object {
         Some(object) => Arguments::Object(object),
         None if call.arguments.trim().is_empty() => Arguments::Nothing {},
         None => Arguments::Malformed { text: &call.arguments },
     };
-    Data::FunctionCall { id: &call.id, name: &call.name, args }
+    Payload::FunctionCall { id: &call.id, name: &call.name, args }
 }
 
 /// The API wants the name of the function too, which stands in the call.
-fn answer<'a>(result: &'a ToolResult, names: &BTreeMap<&'a str, &'a str>) -> Result<Data<'a>, Failure> {
+fn answer<'a>(result: &'a ToolResult, names: &BTreeMap<&'a str, &'a str>) -> Result<Payload<'a>, Failure> {
     let id = result.call_id.as_str();
     let name = names.get(id).copied().ok_or_else(|| {
         invalid(format!("the call `{}` has a result and stands nowhere in the history", id.escape_debug()))
     })?;
     let response = if result.is_error { Outcome::Error(&result.content) } else { Outcome::Result(&result.content) };
-    Ok(Data::FunctionResponse { id, name, response })
+    Ok(Payload::FunctionResponse { id, name, response })
 }
 
 fn misplaced(what: &str, message: &str) -> Failure {

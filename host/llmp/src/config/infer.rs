@@ -9,8 +9,8 @@ const AZURE: [&str; 3] = [".openai.azure.com", ".services.ai.azure.com", ".cogni
 /// Where Gemini is.
 const GEMINI: &str = "generativelanguage.googleapis.com";
 
-/// Guesses. Azure also speaks OpenAI's own dialect below `/openai/v1`, and Anthropic's below `/anthropic`; Google speaks
-/// OpenAI's where the path ends in `/openai`.
+/// Guesses. Azure also speaks OpenAI's own dialect below `/openai/v1`, and Anthropic's below `/anthropic`; Google
+/// speaks OpenAI's where the path ends in `/openai`.
 pub(super) fn infer(base_url: &str) -> EndpointKind {
     let host = Origin::of(base_url).map(|origin| origin.host().to_string()).unwrap_or_default();
     let host = host.trim_end_matches('.');

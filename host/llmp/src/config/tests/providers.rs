@@ -136,6 +136,11 @@ fn an_endpoint_that_cannot_work_is_refused() {
             table("base-url = \"https://api.anthropic.com\"\nwire-api = \"responses\""),
             "no meaning for the type anthropic",
         ),
+        (table("base-url = \"https://h.example\"\ntype = \"gemini\"\nwire-api = \"responses\""), "for the type gemini"),
+        (
+            table("base-url = \"https://h.example\"\ntype = \"gemini\"\nthrough = \"copilot\""),
+            "the Copilot CLI does not speak the type gemini",
+        ),
         (table("base-url = \"https://h.example\"\nkey-env = \"NOT_SET\""), "the variable NOT_SET, which is not set"),
         (table("base-url = \"https://h.example\"\nkey-file = \"none\""), "none cannot be read"),
         (table("base-url = \"https://h.example\"\nkey-env = \"A\"\nkey-file = \"b\""), "stands beside `key-env`"),
