@@ -1,10 +1,10 @@
-// An Anthropic server in front of chat completions: node anthropic-server.cjs PORT UPSTREAM KEY
-"use strict";
-const { createRequire } = require("node:module");
-// The package stands where this is started, not where this file is.
+// A server of Anthropic's dialect in front of one of chat completions; arguments: port, upstream's origin, its key.
+import { createRequire } from "node:module";
+
+// Its build for `import` does not start: it requires what it may not.
 const Server = createRequire(`${process.cwd()}/`)("@musistudio/llms").default;
 
-const [port, upstream, key] = process.argv.slice(2);
+const [port, upstream, key] = process.argv.slice(-3);
 const provider = {
   name: "upstream",
   api_base_url: `${upstream}/v1/chat/completions`,
