@@ -11,13 +11,13 @@ use llm_provider_host::process::{Child, Running, Spec};
 use llm_provider_host::{Capability, Destination, Host, HostConfig, Instance, Policy, Secret, SecretGrant};
 use llmp_model_server::{ModelServer, Script};
 use serde_json::{Value, json};
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::fs;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -38,7 +38,8 @@ pub fn skipped(test: &str) -> bool {
 /// A script in Node, which finds the packages, in an empty environment.
 async fn node(script: &str, arguments: &[&str]) -> Spec {
     static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
-    let directory = INSTALLED.get_or_init(|| async { tokio::task::spawn_blocking(fetch).await.expect("no panic") }).await;
+    let directory =
+        INSTALLED.get_or_init(|| async { tokio::task::spawn_blocking(fetch).await.expect("no panic") }).await;
     let spec = Spec::new(program_or("node", SKIP), directory);
     let spec = spec.arg("--input-type=module").arg("--eval").arg(script).arg("--");
     arguments.iter().fold(spec, |spec, argument| spec.arg(argument))

@@ -5,11 +5,12 @@ use llmp_model_server::ModelServer;
 use llmp_tests::peers::{client, skipped};
 use serde_json::{Value, json};
 
-/// Everything that the OpenAI client throws is of its own classes, with what the server said.
+/// An error of the OpenAI client's own classes.
 fn thrown(class: &str, status: u16, code: Option<&str>, retry_after: Option<&str>) -> Value {
     json!({ "class": class, "api": true, "status": status, "code": code, "retryAfter": retry_after })
 }
 
+/// A thrown error, which names its request, without these fields.
 fn without(error: &Value, names: &[&str]) -> Value {
     let mut error = error.clone();
     let fields = error.as_object_mut().expect("an error");
@@ -60,7 +61,10 @@ fn chat(chat: &Value) {
         "prompt_tokens_details": { "cached_tokens": 40 }, "completion_tokens_details": { "reasoning_tokens": 0 },
     });
     assert_eq!(text["usage"], usage);
-    let call = |id: &str, arguments: &str| json!({ "id": id, "type": "function", "function": { "name": "get_weather", "arguments": arguments } });
+    let call = |id: &str, arguments: &str| {
+        let function = json!({ "name": "get_weather", "arguments": arguments });
+        json!({ "id": id, "type": "function", "function": function })
+    };
     assert_eq!(chat["tool"]["calls"], json!([call("call_7", "{\"city\": \"Zürich\"}")]));
     assert_eq!((&chat["tool"]["text"], &chat["tool"]["finish"]), (&json!("Let me look."), &json!("tool_calls")));
     let both = [call("call_0", "{\"city\":\"Oslo\"}"), call("call_1", "{\"city\":\"Bern\"}")];
@@ -97,7 +101,10 @@ async fn the_anthropic_client_understands_messages() {
         "input_tokens": 66, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 0, "output_tokens": 7,
     });
     assert_eq!((&seen["text"]["stop"], &seen["text"]["usage"]), (&json!("end_turn"), &usage));
-    let call = |id: &str, city: &str| json!({ "type": "tool_use", "id": id, "name": "get_weather", "input": { "city": city } });
+    let call = |id: &str, city: &str| {
+        let input = json!({ "city": city });
+        json!({ "type": "tool_use", "id": id, "name": "get_weather", "input": input })
+    };
     let text = json!({ "type": "text", "text": "Let me look." });
     assert_eq!(seen["tool"]["blocks"], json!([text, call("call_7", "Zürich")]));
     assert_eq!(seen["tools"]["blocks"], json!([call("call_0", "Oslo"), call("call_1", "Bern")]));
@@ -114,7 +121,8 @@ async fn the_anthropic_client_understands_messages() {
         ("break", "APIError", "api_error", None, None),
     ] {
         let error = without(&seen["failures"][prompt], &["requestID"]);
-        let expected = json!({ "class": class, "api": true, "status": status, "type": kind, "retryAfter": retry_after });
+        let expected =
+            json!({ "class": class, "api": true, "status": status, "type": kind, "retryAfter": retry_after });
         assert_eq!(error, expected, "{prompt}");
     }
 }
