@@ -15,7 +15,8 @@ async function failure(run) {
     const { status = null, requestID = null } = error;
     const retryAfter = error.headers?.get("retry-after") ?? null;
     const type = error.error?.error?.type ?? null;
-    return { class: error.constructor.name, api: error instanceof Anthropic.APIError, status, type, requestID, retryAfter };
+    const api = error instanceof Anthropic.APIError;
+    return { class: error.constructor.name, api, status, type, requestID, retryAfter };
   }
   return null;
 }
@@ -33,7 +34,8 @@ async function round() {
   const called = await client.messages.create({ ...about, messages: ask("tool"), tools });
   const call = called.content.find(({ type }) => type === "tool_use");
   const result = { type: "tool_result", tool_use_id: call.id, content: "sunny" };
-  const messages = [...ask("tool"), { role: "assistant", content: called.content }, { role: "user", content: [result] }];
+  const said = { role: "assistant", content: called.content };
+  const messages = [...ask("tool"), said, { role: "user", content: [result] }];
   const answer = await client.messages.create({ ...about, messages, tools });
   return { call, text: answer.content[0].text, usage: answer.usage };
 }

@@ -6,8 +6,9 @@ const client = new OpenAI({ baseURL, apiKey, maxRetries: 0 });
 const model = "stub-model";
 const ask = (content) => [{ role: "user", content }];
 const schema = { type: "object", properties: { city: { type: "string" } } };
-const chatTools = [{ type: "function", function: { name: "get_weather", description: "The weather.", parameters: schema } }];
-const tools = [{ type: "function", name: "get_weather", description: "The weather.", parameters: schema, strict: false }];
+const weather = { name: "get_weather", description: "The weather.", parameters: schema };
+const chatTools = [{ type: "function", function: weather }];
+const tools = [{ type: "function", ...weather, strict: false }];
 
 async function failure(run) {
   try {
@@ -15,7 +16,8 @@ async function failure(run) {
   } catch (error) {
     const { status = null, code = null, type = null, requestID = null } = error;
     const retryAfter = error.headers?.get("retry-after") ?? null;
-    return { class: error.constructor.name, api: error instanceof OpenAI.APIError, status, code, type, requestID, retryAfter };
+    const api = error instanceof OpenAI.APIError;
+    return { class: error.constructor.name, api, status, code, type, requestID, retryAfter };
   }
   return null;
 }
@@ -28,14 +30,16 @@ async function chat(content) {
   stream.on("content", (delta) => deltas.push(delta));
   const completion = await stream.finalChatCompletion();
   const { message, finish_reason } = completion.choices[0];
-  return { deltas, text: message.content, calls: message.tool_calls ?? [], finish: finish_reason, usage: completion.usage };
+  const calls = message.tool_calls ?? [];
+  return { deltas, text: message.content, calls, finish: finish_reason, usage: completion.usage };
 }
 
 async function chatRound() {
   const called = await client.chat.completions.create({ model, messages: ask("tool"), tools: chatTools });
   const { message } = called.choices[0];
   const result = { role: "tool", tool_call_id: message.tool_calls[0].id, content: "sunny" };
-  const answer = await client.chat.completions.create({ model, messages: [...ask("tool"), message, result], tools: chatTools });
+  const messages = [...ask("tool"), message, result];
+  const answer = await client.chat.completions.create({ model, messages, tools: chatTools });
   return { called: message, text: answer.choices[0].message.content, usage: answer.usage };
 }
 
@@ -67,7 +71,12 @@ async function models() {
 const report = {
   models: await models(),
   chat: { text: await chat("hello"), tool: await chat("tool"), tools: await chat("tools"), round: await chatRound() },
-  responses: { text: await responses("hello"), tool: await responses("tool"), think: await responses("think"), round: await responsesRound() },
+  responses: {
+    text: await responses("hello"),
+    tool: await responses("tool"),
+    think: await responses("think"),
+    round: await responsesRound(),
+  },
   failures: {},
 };
 for (const prompt of ["401", "404", "429", "529", "context"]) {

@@ -1,7 +1,10 @@
 //! Clients and servers of the model dialects that others wrote, fetched by the ordinary client of their registry.
 //!
 //! What is fetched stands with exact versions and digests in `tests/peers/package-lock.json`, without addresses, so that
-//! it comes from whichever registry the person's npm is set up for.
+//! it comes from whichever registry the person's npm is set up for. To take other versions, change `package.json` and run
+//! `npm install --package-lock-only --omit-lockfile-registry-resolved` beside it.
+//!
+//! `@portkey-ai/gateway` gets an older `@hono/node-server`: with the newest it fails every stream.
 
 use crate::real_cli::{cache_dir, skipped_by};
 use crate::real_mcp::program_or;
@@ -78,7 +81,7 @@ fn install(directory: &Path) {
 /// # Panics
 /// When the script fails, as it does where the client does not understand the server, or prints no JSON.
 pub async fn client(script: &str, base_url: &str) -> Value {
-    let Running { stdin, mut stdout, child } =
+    let Running { stdin, mut stdout, child, .. } =
         Child::spawn(node(script, &[base_url, CANARY_KEY]).await).await.expect("node");
     drop(stdin);
     let mut printed = Vec::new();
