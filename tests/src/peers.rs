@@ -1,7 +1,7 @@
 //! Clients and servers of the model dialects that others wrote, fetched by the ordinary client of their registry.
 //!
-//! What is fetched stands with exact versions and digests in `tests/peers/package-lock.json`, without addresses: it comes
-//! from whichever registry the person's npm is set up for. To take other versions, change `package.json` and run
+//! What is fetched stands with exact versions and digests in `tests/peers/package-lock.json`, without addresses: it
+//! comes from whichever registry the person's npm is set up for. To take other versions, change `package.json` and run
 //! `npm install --package-lock-only --omit-lockfile-registry-resolved` beside it.
 //!
 //! `@portkey-ai/gateway` gets an older `@hono/node-server`: with the newest it fails every stream.
