@@ -6,6 +6,7 @@ pub mod cli_server;
 pub mod fake_cli;
 pub mod fake_sidecar;
 pub mod github;
+pub mod peers;
 pub mod plugins;
 pub mod real_cli;
 pub mod real_mcp;

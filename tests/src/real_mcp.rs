@@ -26,11 +26,16 @@ pub fn skipped(test: &str) -> bool {
 /// When the search path has none of this name.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
+    program_or(name, SKIP)
+}
+
+/// A program of this machine, for tests that this variable skips.
+pub(crate) fn program_or(name: &str, skip: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut candidates = env::split_paths(&path).filter(|directory| directory.is_absolute());
     let found = candidates.find_map(|directory| Some(directory.join(name)).filter(|candidate| candidate.is_file()));
     found
-        .unwrap_or_else(|| panic!("there is no {name} in the search path; set {SKIP}=1 to skip the tests that need it"))
+        .unwrap_or_else(|| panic!("there is no {name} in the search path; set {skip}=1 to skip the tests that need it"))
 }
 
 /// The server as a program that speaks `transport` (`stdio` or `streamableHttp`), in an empty environment.

@@ -26,7 +26,15 @@ const SHOWN: usize = 200;
 /// A response that is no answer.
 pub(crate) fn of_response(status: u16, body: &[u8]) -> Failure {
     match serde_json::from_slice::<Report>(body) {
-        Ok(report) => failure(report, &format!("the Messages API refused the request (HTTP {status})")),
+        Ok(report) => {
+            let mut failure = failure(report, &format!("the Messages API refused the request (HTTP {status})"));
+            // The type of failures without one of their own, said of a 500. Servers that are only compatible say it of
+            // every failure, whose status says more.
+            if status < 500 && failure.code.as_deref() == Some("api_error") {
+                failure.class = failure.code.take();
+            }
+            failure
+        }
         Err(_) => {
             let start = String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(body));
             let message =

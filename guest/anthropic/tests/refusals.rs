@@ -56,6 +56,16 @@ fn every_type_of_error() {
     }
 }
 
+/// As `@musistudio/llms` 1.0.53 does.
+#[test]
+fn a_compatible_server_says_api_error_of_every_failure() {
+    for (status, want) in [(401, K::Authentication), (404, K::NotFound), (429, K::RateLimit), (400, K::InvalidRequest)]
+    {
+        let error = reported(status, "api_error", "Error from provider").error();
+        assert_eq!((error.kind, error.http_status), (want, Some(status)), "{error:?}");
+    }
+}
+
 #[test]
 fn bodies_that_are_no_report() {
     let html = refusal(503, b"<html>\n<h1>Service Unavailable</h1>").error();
