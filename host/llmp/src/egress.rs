@@ -149,14 +149,15 @@ mod tests {
             let given = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             let env = Environment::of(given.chain([home]).collect::<Vec<_>>());
             let (resolved, _) = config::resolve(&Flags::default(), &env, &scratch.path("work")).expect("resolved");
-            super::isolation(&resolved)
+            isolation(&resolved)
         };
         let endpoint = "[providers.x]\nmodel = \"m\"\nthrough = \"copilot\"\nbase-url = \"http://127.0.0.1:9/v1\"\n";
         assert_eq!(isolation(&[], ""), Isolation::WherePossible, "the demo");
         assert_eq!(isolation(&[], endpoint), Isolation::WherePossible);
         let direct = format!("{endpoint}egress = \"direct\"\n");
         let tools = format!("{endpoint}[tools]\ncopilot = [\"bash\"]\n");
-        let cases: [(&[(&str, &str)], &str, &str); 5] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+        let cases: [Case<'_>; 5] = [
             (&[("GITHUB_TOKEN", "gho_hunter2")], "", "it signs in itself"),
             (&[("COPILOT_CLI_PATH", "/x")], endpoint, "it may have to send its requests itself"),
             (&[("GITHUB_COPILOT_LEGACY", "true")], endpoint, "it sends its requests itself"),

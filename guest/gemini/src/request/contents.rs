@@ -40,10 +40,26 @@ pub(super) struct Part<'a> {
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(super) enum Payload<'a> {
     Text(&'a str),
-    InlineData { mime_type: &'a str, data: String },
-    FileData { mime_type: &'a str, file_uri: &'a str },
-    FunctionCall { id: &'a str, name: &'a str, args: Arguments<'a> },
-    FunctionResponse { id: &'a str, name: &'a str, response: Outcome<'a> },
+    #[serde(rename = "inlineData")]
+    Inline {
+        mime_type: &'a str,
+        data: String,
+    },
+    #[serde(rename = "fileData")]
+    File {
+        mime_type: &'a str,
+        file_uri: &'a str,
+    },
+    FunctionCall {
+        id: &'a str,
+        name: &'a str,
+        args: Arguments<'a>,
+    },
+    FunctionResponse {
+        id: &'a str,
+        name: &'a str,
+        response: Outcome<'a>,
+    },
 }
 
 /// The arguments of a call. The API takes an object and nothing else.
@@ -169,8 +185,8 @@ fn proof(thinking: &ThinkingBlock) -> Option<Proof<'_>> {
 fn picture(image: &ImageBlock) -> Payload<'_> {
     let mime_type = &image.media_type;
     match &image.source {
-        ImageSource::Data(data) => Payload::InlineData { mime_type, data: STANDARD.encode(data) },
-        ImageSource::Url(file_uri) => Payload::FileData { mime_type, file_uri },
+        ImageSource::Data(data) => Payload::Inline { mime_type, data: STANDARD.encode(data) },
+        ImageSource::Url(file_uri) => Payload::File { mime_type, file_uri },
     }
 }
 
