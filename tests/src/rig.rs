@@ -1,9 +1,11 @@
 //! Host, tenant, instance and model server, put together for a test.
 
+mod http;
 pub mod processes;
 mod seen;
 
 use crate::real_cli;
+pub use http::Flavor;
 use llm_provider_host::egress::{Egress, EgressLimits, EgressPolicy, Origin, Trust};
 use llm_provider_host::{
     Capability, Destination, Host, HostConfig, Instance, Message, Plugin, Policy, RetryPolicy, Secret, SecretGrant,
@@ -21,15 +23,19 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 /// The key that the fake model is given, and that must turn up nowhere else.
 pub const CANARY_KEY: &str = "sk-canary-0123456789abcdef";
 
-/// One host for a test process: compiling the plugin is the expensive part.
+/// The Copilot plugin, compiled once for a test process.
 pub async fn plugin() -> Plugin {
     static PLUGIN: OnceCell<Plugin> = OnceCell::const_new();
-    let load = || async {
+    loaded(&PLUGIN, llm_provider_bundle::COPILOT, "copilot").await
+}
+
+/// A plugin on the host that a test process has: compiling is the expensive part.
+async fn loaded(kept: &OnceCell<Plugin>, bytes: &'static [u8], name: &str) -> Plugin {
+    static HOST: LazyLock<Host> = LazyLock::new(|| {
         let cache_dir = Some(real_cli::cache_dir().join("compiled"));
-        let host = Host::new(HostConfig { cache_dir, ..HostConfig::default() }).expect("a host");
-        host.load(llm_provider_bundle::COPILOT, "copilot").await.expect("the plugin")
-    };
-    PLUGIN.get_or_init(load).await.clone()
+        Host::new(HostConfig { cache_dir, ..HostConfig::default() }).expect("a host")
+    });
+    kept.get_or_init(|| async { HOST.load(bytes, name).await.expect("the plugin") }).await.clone()
 }
 
 /// Which wire the CLI talks to the model server.
@@ -193,7 +199,9 @@ pub async fn room(test: &str) -> Option<OwnedSemaphorePermit> {
     Some(Arc::clone(&PLACES).acquire_owned().await.expect("never closed"))
 }
 
-fn canary(destinations: Vec<Destination>) -> SecretGrant {
+/// The key, for these places only.
+#[must_use]
+pub fn canary(destinations: Vec<Destination>) -> SecretGrant {
     SecretGrant { value: Secret::new(CANARY_KEY), destinations }
 }
 
@@ -208,7 +216,11 @@ fn key_header(model: &ModelServer, wire: Wire) -> Destination {
 }
 
 /// The way to the model server and to nothing else.
-fn egress(model: &ModelServer) -> Egress {
+///
+/// # Panics
+/// Never: its address has an origin.
+#[must_use]
+pub fn egress(model: &ModelServer) -> Egress {
     let origin = Origin::of(&model.base_url()).expect("an origin");
     let policy = EgressPolicy::new(Trust::only([]).expect("no authorities")).allow_private(origin);
     Egress::new(policy, EgressLimits::default()).expect("a way out")

@@ -39,6 +39,7 @@ fn every_type_of_error() {
         (413, "invalid_request_error", "too large", (K::ContextLength, S::Request, V::Compact)),
         (429, "rate_limit_error", "slow down", (K::RateLimit, S::User, V::RetryAfter(30_000))),
         (500, "api_error", "oops", (K::Internal, S::Model, V::RetryAfter(500))),
+        (503, "api_error", "a proxy's word", (K::Overloaded, S::Model, V::RetryAfter(2_000))),
         (504, "timeout_error", "late", (K::Timeout, S::Model, V::RetryAfter(500))),
         (529, "overloaded_error", "Overloaded", (K::Overloaded, S::Model, V::RetryAfter(2_000))),
         (418, "of_the_future", "tea", (K::InvalidRequest, S::Request, V::Surface)),

@@ -20,9 +20,10 @@ pub struct TooLarge {
     pub limit: usize,
 }
 
-/// The most bytes of an event, and so of a line: the largest seen is the last event of a Responses stream, which repeats
-/// the whole answer; 128,000 tokens of text are half a mebibyte.
-pub const EVENT_LIMIT: usize = 1024 * 1024;
+/// The most bytes of an event, and so of a line: sixteen times the longest text that models write, of which 128,000
+/// tokens are half a mebibyte. The last event of a Responses stream repeats the whole answer, the arguments of its calls
+/// included, in JSON, where a character may take six bytes.
+pub const EVENT_LIMIT: usize = 8 * 1024 * 1024;
 
 /// Takes a stream apart.
 #[derive(Debug)]

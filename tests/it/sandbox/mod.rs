@@ -19,6 +19,7 @@ mod limits;
 mod pressure;
 mod retry;
 mod retry_ends;
+mod route;
 mod tape;
 mod tools;
 mod trickle;

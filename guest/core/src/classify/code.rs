@@ -79,6 +79,11 @@ fn google(code: &str, hint: Option<Milliseconds>) -> Option<Meaning> {
     })
 }
 
+/// Codes that are said of every failure of a server: a status from 500 on tells them apart.
+pub(super) fn says_less_than_a_status(code: &str) -> bool {
+    matches!(code, "server_error" | "api_error")
+}
+
 /// What a class of errors says: the CLI's `errorType` (an open string; PROTOCOL section 2), or the `type` of OpenAI's
 /// error bodies, for failures that come in a stream, where there is no status. `query` says nothing.
 pub(super) fn class(class: &str, hint: Option<Milliseconds>) -> Option<Meaning> {

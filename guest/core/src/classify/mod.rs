@@ -112,8 +112,10 @@ pub fn classify(facts: &Facts<'_>) -> Meaning {
     if let Some(meaning) = local(facts) {
         return meaning;
     }
+    let server_failed = facts.status.is_some_and(|status| status >= 500);
     let meaning = facts
         .code
+        .filter(|code| !(server_failed && code::says_less_than_a_status(code)))
         .and_then(|code| code::meaning(code, facts.retry_after))
         .or_else(|| facts.status.and_then(|status| status::meaning(status, facts.retry_after)))
         .or_else(|| facts.class.and_then(|class| code::class(class, facts.retry_after)))

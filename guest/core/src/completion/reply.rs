@@ -10,8 +10,8 @@ use llm_provider_guest::events::BlockIndex;
 use llm_provider_guest::types::{FinishReason, Usage};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most bytes of an answer that is not streamed: sixteen times the longest text that models write.
-const WHOLE_LIMIT: usize = 8 * 1024 * 1024;
+/// The most bytes of an answer that is not streamed: as many as one that comes in a single event.
+const WHOLE_LIMIT: usize = sse::EVENT_LIMIT;
 
 /// An answer.
 #[derive(Debug)]

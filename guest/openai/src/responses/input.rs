@@ -44,17 +44,12 @@ pub(super) fn items(messages: &[Message]) -> Result<Vec<Item<'_>>, Failure> {
     Ok(out)
 }
 
+/// Results go before everything else that is said beside them: they belong to the calls that stand before.
 fn user<'a>(message: &'a Message, out: &mut Vec<Item<'a>>) -> Result<(), Failure> {
     let mut parts = Vec::new();
-    let said = |parts: &mut Vec<Part<'a>>, out: &mut Vec<Item<'a>>| {
-        if !parts.is_empty() {
-            out.push(Item::Message { role: "user", content: Content::Parts(std::mem::take(parts)) });
-        }
-    };
     for block in &message.blocks {
         match block {
             Block::ToolResult(result) => {
-                said(&mut parts, out);
                 out.push(Item::FunctionCallOutput { call_id: &result.call_id, output: &result.content });
             }
             Block::Text(text) => parts.push(Part::InputText { text: &text.text }),
@@ -63,7 +58,9 @@ fn user<'a>(message: &'a Message, out: &mut Vec<Item<'a>>) -> Result<(), Failure
             Block::ToolCall(_) => return Err(misplaced("a tool call", "user")),
         }
     }
-    said(&mut parts, out);
+    if !parts.is_empty() {
+        out.push(Item::Message { role: "user", content: Content::Parts(parts) });
+    }
     Ok(())
 }
 
