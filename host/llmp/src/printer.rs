@@ -47,6 +47,10 @@ impl Printer {
             Event::BlockStarted(BlockStart { kind, .. }) => self.block(kind, screen),
             Event::AttemptAbandoned(why) => {
                 self.repeated = Some(String::new());
+                // Where nothing was shown there is nothing to take back, and a notice says who tries again.
+                if self.printed.is_empty() {
+                    return Ok(());
+                }
                 screen.tell(&format!("note: the provider begins again: {}", output::plain(why)));
                 Ok(())
             }

@@ -111,16 +111,22 @@ impl Subject {
     }
 }
 
-/// A plugin that is embedded is under this contract.
+/// Embedded plugins that are not under this contract yet, each with the reason.
+///
+/// The fake model server does not speak Gemini's dialect; its plugin runs natively only (guest/gemini/tests).
+const NOT_YET: [&str; 1] = ["GEMINI"];
+
+/// A plugin that is embedded is under this contract, or is named as one that is not yet.
 #[test]
 fn every_plugin_of_the_bundle_is_a_subject() {
     let source = include_str!("../../../guest/bundle/src/lib.rs");
     let constant = |line: &'static str| line.strip_prefix("pub const ")?.split_once(": &[u8]").map(|(name, _)| name);
     let mut bundled: Vec<&str> = source.lines().filter_map(constant).collect();
     let mut subjects: Vec<&str> = Subject::ALL.into_iter().map(Subject::component).collect();
-    subjects.dedup();
+    subjects.extend(NOT_YET);
     bundled.sort_unstable();
     subjects.sort_unstable();
+    subjects.dedup();
     assert_eq!(bundled, subjects, "the bundle's plugins are the suite's subjects");
     assert!(!bundled.is_empty());
 }

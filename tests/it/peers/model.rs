@@ -4,12 +4,12 @@ use llmp_model_server::{ModelError, RecordedRequest, Reply, Role, Script, ToolCa
 use serde_json::json;
 
 /// A model that answers a tool call, fails, or talks, as the last prompt says.
-pub fn script() -> Script {
+pub(super) fn script() -> Script {
     Script::with(reply).models(["stub-model", "other-model"])
 }
 
 /// The usage that it reports.
-pub const USAGE: Usage = Usage { input: 106, output: 7, cached: 40, cache_write: 0, reasoning: 0 };
+pub(super) const USAGE: Usage = Usage { input: 106, output: 7, cached: 40, cache_write: 0, reasoning: 0 };
 
 fn reply(request: &RecordedRequest) -> Reply {
     let messages = request.messages();

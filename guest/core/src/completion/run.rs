@@ -138,6 +138,7 @@ impl<R: Reader> Run<R> {
         };
         let id = *step.next_request;
         *step.next_request += 1;
+        self.turn.attempt(step.out);
         self.first = self.turn.next_index();
         self.request_id = None;
         self.heard = step.now;
@@ -159,7 +160,6 @@ impl<R: Reader> Run<R> {
         if fault::is_web_page(&response) {
             return Flow::Failed(fault::web_page());
         }
-        self.turn.attempt(step.out);
         let streamed = fault::media_type(&response) != "application/json";
         self.stage = Stage::Answering(request, Box::new(Reply::new(step.dialect.reader(&self.ask), streamed)));
         Flow::On
