@@ -89,11 +89,11 @@ async fn when_all_fail_the_last_failure_is_the_end() {
     let seen = read(route.turn(request("fail 9 timeout switch-model usage=5")).await.expect("a turn")).await;
     assert_eq!((seen.failure().kind, seen.notices().len()), (ErrorKind::Timeout, 1));
     assert_eq!((tapes[0].turns().len(), tapes[1].turns().len()), (1, 1));
-    let sums = seen
+    let mut sums = seen
         .events
         .iter()
         .filter_map(|event| if let Event::Usage(sum) = event { Some(sum.output_tokens) } else { None });
-    assert_eq!(sums.last(), Some(10), "{:#?}", seen.events);
+    assert_eq!(sums.next_back(), Some(10), "{:#?}", seen.events);
 }
 
 /// Only the advice to switch is one: another is the retry loop's, which each candidate has for itself.

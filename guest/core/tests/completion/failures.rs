@@ -1,6 +1,7 @@
 //! Requests that fail, and responses that are no answer.
 
 use crate::rig::{Rig, calling, header, saying, stream, tools};
+use llm_provider_core::sse::EVENT_LIMIT;
 use llm_provider_guest::errors::{ErrorKind, Verdict};
 use llm_provider_guest::http_types::FailureKind;
 use llm_provider_guest::types::{FinishReason, ToolOwner};
@@ -183,7 +184,7 @@ fn answers_have_limits() {
     // An event that is too large: what came before it was told, however it was cut.
     let mut body = stream(&saying("hello")[..2]);
     body.extend_from_slice(b"data: ");
-    body.resize(body.len() + 1024 * 1024 + 1, b'x');
+    body.resize(body.len() + EVENT_LIMIT + 1, b'x');
     for size in [body.len(), 100_000, 1024 * 1024] {
         let mut rig = Rig::default();
         let turn = rig.ask();
