@@ -7,10 +7,14 @@ const PLUGINS: [&str; 4] = ["anthropic", "copilot", "gemini", "openai"];
 
 fn main() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    rerun_if_changed(&workspace, &["wit", "guest/bindings", "guest/core", "Cargo.toml", "Cargo.lock"]);
+    rerun_if_changed(&workspace, &["wit", "Cargo.toml", "Cargo.lock"]);
+    let sources = |name: &str| ["src", "Cargo.toml"].map(|part| format!("guest/{name}/{part}"));
+    for path in ["bindings", "core"].into_iter().chain(PLUGINS).flat_map(sources) {
+        rerun_if_changed(&workspace, &[&path]);
+    }
     for name in PLUGINS {
         let directory = format!("guest/{name}");
-        rerun_if_changed(&workspace, &[&directory]);
+        rerun_if_changed(&workspace, &[&format!("{directory}/plugin.json")]);
         let guest = Guest {
             package: &format!("llm-provider-{name}"),
             target: Target::Unknown,
