@@ -20,7 +20,8 @@ pub struct Limits {
     /// Bytes of the wasm stack. wasmtime's default: enough for recursive parsers, small enough for any thread.
     pub stack_bytes: usize,
     /// How long one `handle` call may compute. Calls of honest plugins take microseconds, and 10 ms with a history of a
-    /// MiB; a looping plugin is stopped after this and two ticks.
+    /// MiB; a looping plugin is stopped after this and two ticks. Time on a core counts, where the system tells it; ten times
+    /// this on the clock is the end in any case.
     pub call_budget: Duration,
     /// How often a running call is looked at. 10 ms: finer ticks oversleep on loaded machines (measured: 1 ms ticks made
     /// a 50 ms deadline fire at 85 ms).

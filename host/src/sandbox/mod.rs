@@ -1,5 +1,6 @@
 //! One plugin instance as a plain synchronous object: inputs in, effects out. Nothing here knows of tasks or sockets.
 
+mod budget;
 mod imports;
 mod limiter;
 mod state;
@@ -35,12 +36,11 @@ impl Sandbox {
         let mut store = Store::new(pre.engine(), State::new(limits, setup.seed));
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(limits.call_data_bytes);
-        store.epoch_deadline_callback(|context| {
-            let state = context.data();
-            if state.started.elapsed() < state.call_budget {
-                Ok(UpdateDeadline::Continue(1))
-            } else {
+        store.epoch_deadline_callback(|mut context| {
+            if budget::is_used_up(context.data_mut()) {
                 Err(Trap::Interrupt.into())
+            } else {
+                Ok(UpdateDeadline::Continue(1))
             }
         });
         state::begin_call(&mut store);

@@ -14,6 +14,8 @@ pub(crate) struct State {
     pub(super) limiter: Limiter,
     /// When the running call began.
     pub(super) started: Instant,
+    /// What its thread had computed when the call was first looked at.
+    pub(super) computed: Option<Duration>,
     pub(super) call_budget: Duration,
     pub(super) call_data_bytes: usize,
     pub(super) wasi: Wasi,
@@ -27,6 +29,7 @@ impl State {
         Self {
             limiter: Limiter::new(limits),
             started: Instant::now(),
+            computed: None,
             call_budget: limits.call_budget,
             call_data_bytes: limits.call_data_bytes,
             wasi: Wasi::new(seed),
@@ -78,6 +81,7 @@ impl State {
 
 /// Starts the clock of a call.
 pub(super) fn begin_call(store: &mut Store<State>) {
-    store.data_mut().started = Instant::now();
+    let state = store.data_mut();
+    (state.started, state.computed) = (Instant::now(), None);
     store.set_epoch_deadline(1);
 }

@@ -17,12 +17,17 @@ async fn report(scratch: &Scratch, variables: &[(&str, &str)]) -> (String, usize
 }
 
 fn normalised(text: &str, root: &Path) -> String {
-    let inspection = llm_provider_host::inspect(llm_provider_bundle::COPILOT, "x", &Default::default()).unwrap();
+    let read = |component| llm_provider_host::inspect(component, "x", &Default::default()).unwrap();
+    let mut text = text.to_owned();
+    for (name, component) in [("copilot", llm_provider_bundle::COPILOT), ("openai", llm_provider_bundle::OPENAI)] {
+        let inspection = read(component);
+        text = text
+            .replace(&page::size(inspection.size as u64), "[SIZE]")
+            .replace(&format!("name: {name} {}", inspection.description.version), &format!("name: {name} [VERSION]"));
+    }
     let platform = llm_provider_host::artefact::Platform::current().unwrap();
     text.replace(&root.display().to_string(), "[TMP]")
-        .replace(&page::size(inspection.size as u64), "[SIZE]")
         .replace(&format!("llmp {}", env!("CARGO_PKG_VERSION")), "llmp [VERSION]")
-        .replace(&format!("copilot {}", inspection.description.version), "copilot [VERSION]")
         .replace(&llm_provider_host::artefact::COPILOT_CLI.default_version.to_string(), "[DEFAULT]")
         .replace(platform.name(), "[PLATFORM]")
         .replace(&sidecar::network(Isolation::WherePossible), "[NETWORK]")
@@ -99,6 +104,7 @@ async fn with_an_endpoint_and_much_overridden() {
         ("COPILOT_PROVIDER_TYPE", "azure"),
     ];
     let (text, errors) = report(&scratch, &variables).await;
+    let plugin = PLUGIN_AND_MACHINE.replace("copilot", "openai").replace("sidecar, tools, permissions,", "tools,");
     let expected = format!(
         "llmp [VERSION]
 
@@ -123,7 +129,7 @@ directories
   cache: [TMP]/work/../cache (llmp.toml: cache-dir), writable, 5 KiB
   data: [TMP]/work/../data (llmp.toml: data-dir), writable, 0 bytes
   compiled plugins: 5 KiB
-{PLUGIN_AND_MACHINE}
+{plugin}
 note: the type openai was inferred from the address in llmp.toml: providers.local.base-url
 warning: COPILOT_PROVIDER_TYPE is set without an address of the endpoint, and is not used
 hint: set GITHUB_COPILOT_PROVIDER_URL or COPILOT_PROVIDER_BASE_URL too, or unset COPILOT_PROVIDER_TYPE
