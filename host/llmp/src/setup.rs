@@ -24,7 +24,7 @@ pub(crate) struct Ready {
     first: Answerer,
     /// Who is asked next, with the model.
     next: Vec<(Next, String)>,
-    /// The names of all, for notices.
+    /// What the first is called in notices.
     name: String,
     servers: Servers,
 }
