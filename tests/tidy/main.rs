@@ -13,7 +13,7 @@
 //! - No ignored test, no mark of unfinished work, no host name of a package registry.
 //! - Every id of the list of parity (S, R, B) and of the sidecar's faults (P) is named by a test.
 //! - The root holds what it should and nothing else; every item of the world is documented and has its version; every
-//!   dependency has its reason beside it; a plugin's description has its crate's version.
+//!   dependency has its reason beside it, and running and testing share one set of features; a plugin's description has its crate's version.
 //!
 //! Every check lists all offenders with file and line, and has a test of its own with a sample that offends.
 #![allow(
@@ -26,6 +26,7 @@
 
 mod dialect;
 mod facts;
+mod features;
 mod layout;
 mod manifests;
 mod marks;
