@@ -3,7 +3,7 @@
 mod operations;
 mod rig;
 
-use operations::{KINDS, Op, from_bytes, run};
+use operations::{KINDS, Op, config_of, from_bytes, run};
 use proptest::prelude::*;
 use rig::{BYOK, GITHUB, HOSTED};
 use std::fs;
@@ -44,15 +44,14 @@ proptest! {
     }
 }
 
-/// What the fuzzer has found worth keeping (`tests/fuzz`), in both configurations.
+/// What the fuzzer has found worth keeping (`tests/fuzz`), in every configuration.
 #[test]
 fn the_fuzzers_corpus_holds() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus/operations");
     let mut replayed = 0;
     for entry in fs::read_dir(&corpus).expect("the corpus").flatten() {
         let bytes = fs::read(entry.path()).expect("a file");
-        let (config, ops) =
-            (if bytes.first().is_some_and(|byte| byte % 2 == 0) { BYOK } else { GITHUB }, from_bytes(&bytes));
+        let (config, ops) = (config_of(&bytes), from_bytes(&bytes));
         assert_eq!(run(config, &ops).effects, run(config, &ops).effects, "{}", entry.path().display());
         replayed += 1;
     }

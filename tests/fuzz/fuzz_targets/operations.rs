@@ -10,7 +10,7 @@ mod rig;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let config = if bytes.first().is_some_and(|byte| byte % 2 == 0) { rig::BYOK } else { rig::GITHUB };
+    let config = operations::config_of(bytes);
     let ops = operations::from_bytes(bytes);
     assert_eq!(operations::run(config, &ops).effects, operations::run(config, &ops).effects);
 });

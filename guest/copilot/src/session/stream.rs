@@ -137,11 +137,13 @@ impl Stream {
         self.settled = self.items.len();
     }
 
-    /// The CLI asks the model again: what the failed call streamed is void.
+    /// The CLI asks the model again: what the failed call streamed is void. A tool call that is whole is not, though its
+    /// message never came: the tool may have run, and its answer must find the call.
     pub(crate) fn retry(&mut self, reason: &str, turn: &mut Turn, out: &mut Out) {
-        if self.settled < self.items.len() {
+        let called = |item: &Item| matches!(item.part, Part::ToolCall { .. }) && item.state == State::Whole;
+        if self.items.iter().skip(self.settled).any(|item| !called(item)) {
             let settled = self.settled;
-            self.tell_again(reason, |at, _| at < settled, None, turn, out);
+            self.tell_again(reason, |at, item| at < settled || called(item), None, turn, out);
         }
     }
 

@@ -287,6 +287,11 @@ pub fn run(config: &str, ops: &[Op]) -> Rig {
     world.rig
 }
 
+/// The configuration that a fuzzer's bytes are played with.
+pub fn config_of(bytes: &[u8]) -> &'static str {
+    [rig::BYOK, rig::GITHUB, rig::HOSTED][usize::from(bytes.first().copied().unwrap_or(0)) % 3]
+}
+
 /// Operations from bytes, any bytes: four for each. What a fuzzer turns over, and what its corpus is replayed from.
 pub fn from_bytes(bytes: &[u8]) -> Vec<Op> {
     bytes.chunks_exact(4).take(400).map(|four| one(four[0], four[1], four[2], four[3])).collect()
@@ -295,7 +300,7 @@ pub fn from_bytes(bytes: &[u8]) -> Vec<Op> {
 fn one(kind: u8, a: u8, b: u8, c: u8) -> Op {
     let session = u64::from(a % 3) + 1;
     let bit = |at: u8| c & (1 << at) != 0;
-    match kind % 32 {
+    match kind % 40 {
         0 => Op::Open(session),
         1 => Op::Close(session),
         2..=5 => Op::Start { session, history: b % 4, tools: bit(0), returned: bit(1), system: bit(2) },
@@ -317,12 +322,9 @@ fn one(kind: u8, a: u8, b: u8, c: u8) -> Op {
                 Op::Decide(usize::from(a % 4), bit(1))
             }
         }
-        _ => {
-            if a == 255 {
-                Op::Shutdown
-            } else {
-                Op::Pass(u64::from(b))
-            }
-        }
+        31 if a == 255 => Op::Shutdown,
+        31 => Op::Pass(u64::from(b)),
+        32..=35 => Op::Handed { request: a, part: b },
+        _ => Op::Http { which: usize::from(a % 3), part: b },
     }
 }
