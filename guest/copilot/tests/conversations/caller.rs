@@ -1,26 +1,13 @@
 //! An engine that knows nothing of Copilot: it keeps its conversations and hands over the whole of one each turn.
 
+use crate::endpoint::{Expected, Reply};
 use crate::items::of_history;
-use crate::rig::{BYOK, Rig, options, user};
-use crate::server::{Expected, Server};
+use crate::rig::{Rig, options, user};
+use crate::server::Server;
 use llm_provider_guest::events::Event;
 use llm_provider_guest::provider::{Input, Turn, TurnOptions};
 use llm_provider_guest::types::{Block, FinishReason, Message, Role, TextBlock, Tool, ToolOwner, ToolResult};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What the model, or what is before it, does with a request.
-#[derive(Clone, Debug)]
-pub(crate) enum Reply {
-    Text,
-    Length,
-    Retried,
-    Compaction,
-    Calls { calls: u8, unknown: bool },
-    Error,
-    Crash,
-    Hang { cancel: bool },
-    LostIdle,
-}
 
 /// How the caller goes on.
 #[derive(Clone, Copy, Debug)]
@@ -33,19 +20,25 @@ pub(crate) enum Say {
     TextFirst,
 }
 
+/// A turn that a caller wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    pub(crate) session: usize,
+    pub(crate) branch: usize,
+    pub(crate) say: Say,
+    pub(crate) system: u8,
+    pub(crate) tools: u8,
+    pub(crate) returned: bool,
+    pub(crate) replies: Vec<Reply>,
+    /// Whether a question that was not answered stays in the history.
+    pub(crate) keep_question: bool,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    Ask {
-        session: usize,
-        branch: usize,
-        say: Say,
-        system: u8,
-        tools: u8,
-        returned: bool,
-        replies: Vec<Reply>,
-        /// Whether a question that was not answered stays in the history.
-        keep_question: bool,
-    },
+    Ask(Ask),
+    /// Two turns at once, where they are of two sessions and two branches.
+    Both(Ask, Ask),
     Fork(usize),
     Rollback(usize, usize),
     Edit(usize, usize),
@@ -59,7 +52,21 @@ pub(crate) enum Op {
     CloseSession(usize),
 }
 
+/// A turn that runs.
+struct Asking {
+    turn: u64,
+    session: usize,
+    branch: usize,
+    history: Vec<Message>,
+    keep_question: bool,
+    /// Whether the caller ends it, should nothing come.
+    cancels: bool,
+    /// How many blocks it had whenever a result was given.
+    breaks: BTreeSet<usize>,
+}
+
 pub(crate) struct Caller {
+    config: &'static str,
     rig: Rig,
     pub(crate) server: Server,
     branches: Vec<Vec<Message>>,
@@ -68,21 +75,22 @@ pub(crate) struct Caller {
     /// The sessions of the instance; ids are never used twice.
     sessions: [u64; 3],
     last_session: u64,
-    /// How many blocks the running turn had whenever a result was given.
-    breaks: BTreeSet<usize>,
+    /// Turns that were answered.
+    pub(crate) answered: u64,
 }
 
 impl Caller {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(config: &'static str, dice: u64) -> Self {
         let mut caller = Self {
-            rig: Rig::new(BYOK),
-            server: Server::default(),
+            config,
+            rig: Rig::new(config),
+            server: Server::new(dice),
             branches: vec![Vec::new()],
             next: 0,
             seed: 42,
             sessions: [1, 2, 3],
             last_session: 3,
-            breaks: BTreeSet::new(),
+            answered: 0,
         };
         caller.open();
         caller
@@ -96,26 +104,8 @@ impl Caller {
     pub(crate) fn step(&mut self, op: &Op) {
         let branches = self.branches.len();
         match op {
-            Op::Ask { session, branch, say, system, tools, returned, replies, keep_question } => {
-                let branch = branch % branches;
-                let mut history = self.branches[branch].clone();
-                history.push(self.question(&history, *say));
-                if matches!(say, Say::Several) {
-                    let text = self.text();
-                    history.push(user(&text));
-                }
-                self.server.script = replies.iter().cloned().collect();
-                let options = turn_options(*system, *tools, *returned);
-                let answered = self.ask(self.sessions[*session], history.clone(), options, replies);
-                match answered {
-                    Some(answer) => {
-                        history.extend(answer);
-                        self.branches[branch] = history;
-                    }
-                    None if *keep_question => self.branches[branch] = history,
-                    None => {}
-                }
-            }
+            Op::Ask(ask) => self.ask(&[ask]),
+            Op::Both(one, other) => self.ask(&[one, other]),
             Op::Fork(branch) if branches < 4 => self.branches.push(self.branches[branch % branches].clone()),
             Op::Fork(_) => {}
             Op::Rollback(branch, at) => {
@@ -137,6 +127,7 @@ impl Caller {
                 if self.rig.sidecar.is_some() {
                     self.server.crashed(*flushed);
                     self.rig.exited(137, "");
+                    assert!(self.rig.http.is_empty(), "nobody waits for these any more: {:?}", self.rig.http);
                     // Far enough that crashes are no storm.
                     self.rig.pass(61_000);
                 }
@@ -147,7 +138,7 @@ impl Caller {
                     self.server.crashed(true);
                 }
                 self.seed += 1;
-                self.rig = Rig::seeded(BYOK, self.seed);
+                self.rig = Rig::seeded(self.config, self.seed);
                 self.open();
             }
             Op::ForgetSessions => self.server.forget(),
@@ -194,43 +185,60 @@ impl Caller {
         Message { role: Role::User, blocks }
     }
 
-    /// One turn to its end. Gives what the caller appends; `None` when it was not answered.
-    fn ask(
-        &mut self,
-        session: u64,
-        history: Vec<Message>,
-        options: TurnOptions,
-        replies: &[Reply],
-    ) -> Option<Vec<Message>> {
-        let tools = options.tools.iter().map(|tool| tool.name.clone()).collect();
-        let items = of_history(&history);
-        self.server.expected = Some(Expected { items, system: options.system.clone().unwrap(), tools });
-        let id = self.rig.next_turn;
-        self.rig.next_turn += 1;
-        let starts = self.rig.starts;
-        let invoked = self.rig.invoked.len();
-        self.rig.give(Input::StartTurn(Turn { session, id, history, options }));
-        self.drive(id, starts);
-        if !self.rig.monitor.ended(id) {
-            assert!(self.server.hung, "a turn waits for something that does not come: {:?}", self.rig.all_asked.last());
-            let cancels = replies.iter().any(|reply| matches!(reply, Reply::Hang { cancel: true }));
-            if cancels {
-                self.rig.give(Input::CancelTurn(id))
-            } else {
-                self.rig.pass(121_000)
+    /// Turns to their ends, all at once.
+    fn ask(&mut self, asks: &[&Ask]) {
+        let (starts, invoked) = (self.rig.starts, self.rig.invoked.len());
+        let mut open: Vec<Asking> = Vec::new();
+        for ask in asks {
+            let branch = ask.branch % self.branches.len();
+            if open.iter().all(|other| other.session != ask.session && other.branch != branch) {
+                let asking = self.begin(ask, branch);
+                open.push(asking);
             }
-            self.server.hung = false;
-            self.server.serve(&mut self.rig);
         }
-        self.server.hung = false;
-        self.server.expected = None;
+        self.drive(&mut open, starts, invoked);
+        for asking in &open {
+            self.end(asking);
+        }
         self.server.serve(&mut self.rig);
-        self.answer(id, invoked)
+        assert!(self.rig.http.is_empty(), "no request outlives its turn: {:?}", self.rig.http);
+        for asking in open {
+            self.server.endpoint.close(asking.turn);
+            self.settle(asking);
+        }
     }
 
-    fn drive(&mut self, turn: u64, mut starts: u32) {
-        let mut answered = self.rig.invoked.len();
-        self.breaks.clear();
+    fn begin(&mut self, ask: &Ask, branch: usize) -> Asking {
+        let mut history = self.branches[branch].clone();
+        history.push(self.question(&history, ask.say));
+        if matches!(ask.say, Say::Several) {
+            let text = self.text();
+            history.push(user(&text));
+        }
+        let options = turn_options(ask.system, ask.tools, ask.returned);
+        let expected = Expected {
+            items: of_history(&history),
+            system: options.system.clone().unwrap(),
+            tools: options.tools.iter().map(|tool| tool.name.clone()).collect(),
+            script: ask.replies.iter().cloned().collect(),
+        };
+        let id = self.rig.next_turn;
+        self.rig.next_turn += 1;
+        self.server.endpoint.open(id, expected);
+        let session = self.sessions[ask.session];
+        self.rig.give(Input::StartTurn(Turn { session, id, history: history.clone(), options }));
+        Asking {
+            turn: id,
+            session: ask.session,
+            branch,
+            history,
+            keep_question: ask.keep_question,
+            cancels: ask.replies.iter().any(|reply| matches!(reply, Reply::Hang { cancel: true })),
+            breaks: BTreeSet::new(),
+        }
+    }
+
+    fn drive(&mut self, open: &mut [Asking], mut starts: u32, mut answered: usize) {
         loop {
             if self.rig.starts > starts {
                 starts = self.rig.starts;
@@ -242,15 +250,16 @@ impl Caller {
                 self.rig.exited(0, "");
                 continue;
             }
+            let over = |asking: &Asking| self.rig.monitor.ended(asking.turn) || self.server.endpoint.hangs(asking.turn);
             match self.rig.invoked.get(answered).cloned() {
                 Some((of, call)) => {
                     answered += 1;
-                    assert_eq!(of, turn);
-                    self.breaks.insert(self.rig.blocks(turn).len());
-                    self.rig.tool_result(turn, &call.id, &format!("result of {}", call.id), false);
+                    let asking = open.iter_mut().find(|asking| asking.turn == of).expect("a turn that runs");
+                    asking.breaks.insert(self.rig.blocks(of).len());
+                    self.rig.tool_result(of, &call.id, &format!("result of {}", call.id), false);
                 }
                 None if self.rig.starts > starts => {}
-                None if self.rig.monitor.ended(turn) || self.server.hung => return,
+                None if open.iter().all(over) => return,
                 // A restart may have to wait.
                 None if self.rig.sidecar.is_none() => self.rig.pass(1_000),
                 None => return,
@@ -258,12 +267,43 @@ impl Caller {
         }
     }
 
-    /// The answer as an engine keeps it: calls and their results in messages of their own.
-    fn answer(&mut self, turn: u64, invoked: usize) -> Option<Vec<Message>> {
+    /// Ends a turn to which nothing more comes: by hand, or by time.
+    fn end(&mut self, asking: &Asking) {
+        if self.rig.monitor.ended(asking.turn) {
+            return;
+        }
+        let hangs = self.server.endpoint.hangs(asking.turn);
+        assert!(hangs, "a turn waits for something that does not come: {:?}", self.rig.all_asked.last());
+        if asking.cancels {
+            self.rig.give(Input::CancelTurn(asking.turn));
+        } else {
+            self.rig.pass(121_000);
+        }
+        assert!(self.rig.monitor.ended(asking.turn));
+        self.server.assert_given_up(asking.turn, &self.rig);
+        self.server.serve(&mut self.rig);
+    }
+
+    /// What the caller makes of an ended turn.
+    fn settle(&mut self, asking: Asking) {
+        let mut history = asking.history;
+        match self.answer(asking.turn, &asking.breaks) {
+            Some(answer) => {
+                history.extend(answer);
+                self.branches[asking.branch] = history;
+                self.answered += 1;
+            }
+            None if asking.keep_question => self.branches[asking.branch] = history,
+            None => {}
+        }
+    }
+
+    /// The answer as an engine keeps it: calls and their results in messages of their own. `None` when there is none.
+    fn answer(&self, turn: u64, breaks: &BTreeSet<usize>) -> Option<Vec<Message>> {
         let Some(Event::Finished(finished)) = self.rig.events(turn).pop() else { return None };
-        let ran =
-            self.rig.invoked.iter().skip(invoked).map(|(_, call)| (call.id.clone(), format!("result of {}", call.id)));
-        let ran: BTreeMap<String, String> = ran.collect();
+        let ran = self.rig.invoked.iter().filter(|(of, _)| *of == turn);
+        let ran: BTreeMap<String, String> =
+            ran.map(|(_, call)| (call.id.clone(), format!("result of {}", call.id))).collect();
         let blocks = self.rig.blocks(turn);
         if finished.reason == FinishReason::ToolCalls {
             assert!(ran.is_empty(), "B01: never both");
@@ -272,7 +312,7 @@ impl Caller {
         // Blocks that begin after results were given belong to a later message of the model.
         let (mut messages, mut said, mut results) = (Vec::new(), Vec::new(), Vec::new());
         for (at, block) in blocks.into_iter().enumerate() {
-            if self.breaks.contains(&at) && !results.is_empty() {
+            if breaks.contains(&at) && !results.is_empty() {
                 messages.push(Message { role: Role::Assistant, blocks: std::mem::take(&mut said) });
                 messages.push(Message { role: Role::User, blocks: std::mem::take(&mut results) });
             }

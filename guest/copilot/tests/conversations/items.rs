@@ -2,9 +2,10 @@
 
 use crate::rig::said;
 use llm_provider_guest::types::{Block, Message, Role};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Item {
     User(String),
     Model(String),
