@@ -5,9 +5,9 @@ pub(crate) use llm_provider_core::classify::{Failure, one_line};
 use crate::egress::Seen;
 use crate::wire::event;
 use llm_provider_core::classify::Fault;
+use llm_provider_core::response::Hints;
 use llm_provider_core::rpc::RpcError;
 use llm_provider_guest::sidecar_types::Exit;
-use llm_provider_guest::types::Milliseconds;
 
 /// The last failed try of a model call, as `model.call_failure` tells it.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +16,8 @@ pub(crate) struct Attempt {
     pub(crate) code: Option<String>,
     pub(crate) transport: bool,
     pub(crate) message: String,
-    /// When the endpoint says to come back. Only where its answer was seen on the way.
-    pub(crate) retry_after: Option<Milliseconds>,
+    /// What the endpoint says about trying again. Only where its answer was seen on the way.
+    pub(crate) hints: Hints,
     /// The endpoint's name for the request. Only where its answer was seen on the way.
     pub(crate) request_id: Option<String>,
 }
@@ -30,16 +30,17 @@ impl Attempt {
             code: failure.error_code.map(|code| code.0.into_owned()),
             transport: failure.failure_kind.is_some_and(|kind| kind.0 == "transport"),
             message: failure.error_message.map_or_else(String::new, |message| message.0.into_owned()),
-            retry_after: None,
+            hints: Hints::default(),
             request_id: None,
         }
     }
 
     /// With what was seen of the endpoint's answer, where the CLI says nothing.
     pub(crate) fn seen(mut self, seen: Option<&Seen>) -> Self {
-        if let Some(Seen { status, retry_after, request_id }) = seen.cloned() {
+        if let Some(Seen { status, hints, request_id }) = seen.cloned() {
             self.status = self.status.or(status);
-            self.retry_after = self.retry_after.or(retry_after);
+            self.hints.retry_after = self.hints.retry_after.or(hints.retry_after);
+            self.hints.should_retry = self.hints.should_retry.or(hints.should_retry);
             self.request_id = self.request_id.or(request_id);
         }
         self
@@ -55,8 +56,8 @@ pub(crate) fn of_attempt(attempt: &Attempt) -> Failure {
         code: attempt.code.clone(),
         class: None,
         request_id: attempt.request_id.clone(),
-        retry_after: attempt.retry_after,
-        should_retry: None,
+        retry_after: attempt.hints.retry_after,
+        should_retry: attempt.hints.should_retry,
         message: format!("the model's endpoint refused the request{status}: {}", attempt.message),
         hint: None,
     }
@@ -83,8 +84,8 @@ pub(crate) fn reported(error: &event::Failure<'_>, attempt: Attempt, empty_messa
         code: error.error_code.as_ref().map(|code| code.0.to_string()).or(attempt.code),
         class: Some(error.error_type.to_string()),
         request_id: error.provider_call_id.as_ref().map(|id| id.0.to_string()).or(attempt.request_id),
-        retry_after: attempt.retry_after,
-        should_retry: None,
+        retry_after: attempt.hints.retry_after,
+        should_retry: attempt.hints.should_retry,
         message: error.message.to_string(),
         hint: None,
     }

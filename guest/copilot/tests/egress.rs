@@ -262,6 +262,15 @@ fn what_was_seen_on_the_way_completes_what_the_cli_tells() {
     let error = rig.failed(turn).error;
     assert_eq!((error.kind, error.http_status, error.retry_after), (ErrorKind::RateLimit, Some(429), Some(7_000)));
     assert_eq!((error.verdict, error.provider_request_id.as_deref()), (Verdict::RetryAfter(7_000), Some("req_1")));
+    // As a date, and with the endpoint's own word that it is not worth it (N01).
+    let (mut rig, turn, name, prompt) = running(HOSTED);
+    request(&mut rig, "r", &name);
+    let date = [("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")];
+    rig.http_head(1, 503, &[date[0], date[1], ("x-should-retry", "false")]);
+    rig.event(&name, "session.error", json!({"errorType": "query", "message": "busy", "originatingMessageId": prompt}));
+    rig.event(&name, "session.idle", json!({}));
+    let error = rig.failed(turn).error;
+    assert_eq!((error.http_status, error.retry_after, error.verdict), (Some(503), Some(30_000), Verdict::Surface));
     // A later request that was answered says nothing of an earlier one's refusal.
     let (mut rig, turn, name, prompt) = running(HOSTED);
     request(&mut rig, "r", &name);

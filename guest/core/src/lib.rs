@@ -12,6 +12,7 @@
 //! - [`classify`]: from the facts of a failure to what it means.
 //! - [`offer`]: the tools and the schema a turn offers, checked.
 //! - [`completion`]: the engine of providers that are asked over HTTP with the whole conversation each time.
+//! - [`response`]: what a response's headers say about trying again.
 //! - [`endpoint`]: addresses, headers and secrets in a configuration.
 //! - [`alarm`]: one timer for all deadlines.
 //! - [`history`]: an earlier conversation rendered into a prompt.
@@ -27,6 +28,7 @@ pub mod frame;
 pub mod history;
 pub mod lines;
 pub mod offer;
+pub mod response;
 pub mod rpc;
 pub mod sse;
 pub mod turn;

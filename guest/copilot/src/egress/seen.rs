@@ -2,14 +2,14 @@
 
 use crate::failure::Failure;
 use llm_provider_core::classify::Fault;
+use llm_provider_core::response::{Hints, header, hints};
 use llm_provider_guest::http_types::{self, FailureKind, Response};
-use llm_provider_guest::types::Milliseconds;
 
 /// The refusal of a request by the model's endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) status: Option<u16>,
-    pub(crate) retry_after: Option<Milliseconds>,
+    pub(crate) hints: Hints,
     pub(crate) request_id: Option<String>,
 }
 
@@ -19,15 +19,12 @@ impl Seen {
         if response.status < 400 {
             return None;
         }
-        let value =
-            |name: &str| response.headers.iter().find(|header| header.name == name).map(|header| header.value.trim());
-        let number = |name: &str| value(name).and_then(|text| text.parse::<u64>().ok());
-        let seconds = || number("retry-after").map(|seconds| seconds.saturating_mul(1_000));
+        let named = |name| header(&response.headers, name).map(str::trim);
         // OpenAI and most others; Anthropic; Azure.
-        let request_id = ["x-request-id", "request-id", "apim-request-id"].into_iter().find_map(value);
+        let request_id = ["x-request-id", "request-id", "apim-request-id"].into_iter().find_map(named);
         Some(Self {
             status: Some(response.status),
-            retry_after: number("retry-after-ms").or_else(seconds),
+            hints: hints(response.status, &response.headers),
             request_id: request_id.filter(|id| !id.is_empty()).map(str::to_owned),
         })
     }
@@ -76,13 +73,28 @@ mod tests {
 
     #[test]
     fn a_refusal_tells_when_to_come_back_and_its_name() {
-        let all = [("retry-after", "3"), ("retry-after-ms", "1500"), ("x-request-id", "r"), ("request-id", "q")];
-        let told = Seen { status: Some(429), retry_after: Some(1_500), request_id: Some("r".into()) };
-        assert_eq!(seen(429, &all), Some(told));
-        assert_eq!(seen(503, &[("retry-after", "3")]).unwrap().retry_after, Some(3_000));
-        for value in ["", "-1", "NaN", "Wed, 21 Oct 2015 07:28:00 GMT", "1e9", "99999999999999999999"] {
-            assert_eq!(seen(503, &[("retry-after", value)]).unwrap().retry_after, None, "{value}");
-        }
+        let all = [("retry-after", "3"), ("retry-after-ms", "1500"), ("x-request-id", " r "), ("request-id", "q")];
+        let hints = Hints { retry_after: Some(1_500), should_retry: None };
+        assert_eq!(seen(429, &all), Some(Seen { status: Some(429), hints, request_id: Some("r".into()) }));
         assert_eq!(seen(200, &all), None);
+    }
+
+    #[test]
+    fn n01_every_form_of_a_pause_is_read_as_by_the_engine_of_http_providers() {
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        let table: &[(&[(&str, &str)], Option<u64>)] = &[
+            (&[("retry-after", "3")], Some(3_000)),
+            (&[("retry-after", "0.25")], Some(250)),
+            (&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date], Some(30_000)),
+            (&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")], None),
+            (&[("x-ratelimit-reset-tokens", "6m0s"), ("x-ratelimit-remaining-tokens", "0")], Some(360_000)),
+            (&[("anthropic-ratelimit-requests-reset", "1994-11-06T08:50:37Z"), date], Some(60_000)),
+            (&[("retry-after", "-1")], None),
+            (&[("retry-after", "soon")], None),
+        ];
+        for (headers, want) in table {
+            assert_eq!(seen(429, headers).unwrap().hints.retry_after, *want, "{headers:?}");
+        }
+        assert_eq!(seen(503, &[("x-should-retry", "false")]).unwrap().hints.should_retry, Some(false));
     }
 }

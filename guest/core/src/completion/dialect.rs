@@ -5,7 +5,6 @@ use crate::classify::Failure;
 use crate::offer::OfferedTool;
 use llm_provider_guest::catalog::Model;
 use llm_provider_guest::http::Request;
-use llm_provider_guest::http_types::ResponseHeader;
 use llm_provider_guest::provider::{Sampling, Setup, ToolChoice};
 use llm_provider_guest::types::{Message, Milliseconds};
 use serde_json::value::RawValue;
@@ -126,10 +125,4 @@ pub trait Reader: Debug {
     /// # Errors
     /// When the answer is not complete: `transport`, with a message that says so.
     fn end(&mut self, out: &mut Vec<Piece>) -> Result<(), Failure>;
-}
-
-/// The value of a header, by its name in lower case. The first counts.
-#[must_use]
-pub fn header<'a>(headers: &'a [ResponseHeader], name: &str) -> Option<&'a str> {
-    headers.iter().find(|header| header.name == name).map(|header| header.value.as_str())
 }

@@ -1,7 +1,7 @@
 //! Failures of the way to the provider: what the host tells of a request that has no response, or half of one.
 
-use super::dialect::header;
 use crate::classify::{Failure, Fault};
+use crate::response::header;
 use llm_provider_guest::http_types::{self, FailureKind, Response};
 use llm_provider_guest::types::Milliseconds;
 

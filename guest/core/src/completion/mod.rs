@@ -9,15 +9,13 @@ mod dialect;
 mod effect;
 mod engine;
 mod fault;
-mod hints;
 mod piece;
 mod queries;
 mod refusal;
 mod reply;
 mod run;
 
-pub use dialect::{ACTIVITY_TIMEOUT, Ask, Dialect, Page, Reader, Settings, header};
+pub use dialect::{ACTIVITY_TIMEOUT, Ask, Dialect, Page, Reader, Settings};
 pub use effect::Effect;
 pub use engine::Completions;
-pub use hints::{Hints, of as hints};
 pub use piece::{BlockKey, Piece};

@@ -1,10 +1,11 @@
 //! A turn on its way: model calls, and rounds of tools between them.
 
-use super::dialect::{Ask, Dialect, Reader, header};
+use super::dialect::{Ask, Dialect, Reader};
 use super::effect::Effect;
 use super::reply::{CallNames, Ending, Reply, Told};
 use super::{admit, fault, refusal};
 use crate::classify::{Failure, Fault};
+use crate::response::header;
 use crate::turn::Turn;
 use llm_provider_guest::effects::{HttpEffect, ToolEffect};
 use llm_provider_guest::events::{BlockIndex, NoticeKind};

@@ -1,6 +1,6 @@
 //! What headers say about trying again (THREATS, row N01).
 
-use llm_provider_core::completion::{Hints, hints};
+use llm_provider_core::response::{Hints, hints};
 use llm_provider_guest::http_types::ResponseHeader;
 use proptest::prelude::*;
 

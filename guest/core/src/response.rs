@@ -1,9 +1,9 @@
-//! What a response's headers say about trying again.
+//! What a response's headers say, above all about trying again: to the engine of HTTP providers, and to a plugin whose
+//! sidecar's traffic goes through the host.
 //!
 //! Services say it in several ways; the plainest that can be read counts. A plugin has no clock, so moments are taken
 //! relative to the response's own `date`. How long is too long is not decided here.
 
-use super::dialect::header;
 use jiff::Timestamp;
 use jiff::fmt::{friendly::SpanParser, rfc2822::DateTimeParser};
 use llm_provider_guest::http_types::ResponseHeader;
@@ -25,9 +25,15 @@ const LIMITED: [u16; 3] = [429, 503, 529];
 /// A number of seconds from which on it is no span but a moment in Unix time: 31 years.
 const UNIX_TIME: f64 = 1e9;
 
+/// The value of a header, by its name in lower case. The first counts.
+#[must_use]
+pub fn header<'a>(headers: &'a [ResponseHeader], name: &str) -> Option<&'a str> {
+    headers.iter().find(|header| header.name == name).map(|header| header.value.as_str())
+}
+
 /// Reads the hints of a response. The first of several headers of one name counts, and what cannot be read does not.
 #[must_use]
-pub fn of(status: u16, headers: &[ResponseHeader]) -> Hints {
+pub fn hints(status: u16, headers: &[ResponseHeader]) -> Hints {
     let retry_after = header(headers, "retry-after-ms")
         .and_then(|value| number(value, 1.0))
         .or_else(|| header(headers, "retry-after").and_then(|value| seconds_or_date(value, headers)))
