@@ -3,105 +3,39 @@
 
 mod rig;
 
-use llm_provider_core::completion::{Completions, Effect};
+use llm_provider_core::completion::Effect;
 use llm_provider_gemini::Gemini;
-use llm_provider_guest::Plugin;
-use llm_provider_guest::effects::{EventEffect, HttpEffect, ToolEffect};
 use llm_provider_guest::errors::{ErrorKind, Verdict};
 use llm_provider_guest::events::Event;
-use llm_provider_guest::http::{Request, RequestId};
-use llm_provider_guest::http_types::{Response, ResponseHeader};
-use llm_provider_guest::provider::{HttpBytes, HttpHead, Input, Setup, ToolAnswer, Turn, TurnOptions};
-use llm_provider_guest::types::{Block, FinishReason, Message, Role, Tool, ToolCall, ToolOwner, ToolResult};
-use rig::{bytes, parts, secrets, stop, stream, text, user};
+use llm_provider_guest::types::{Block, FinishReason, Message, ToolCall, ToolOwner, ToolResult};
+use llmp_dialect_rig::{Host, body, called, last, sent, told, tool_options};
+use rig::{parts, stop, stream, text, user};
 use serde_json::{Value, json};
 
 const CALLS: &str = include_str!("fixtures/thinking_and_calls.sse");
 const SIGNED_TEXT: &str = include_str!("fixtures/signed_text.sse");
 
-struct Running {
-    plugin: Completions<Gemini>,
+fn start() -> Host<Gemini> {
+    let config = json!({"base-url": "https://api.example", "api-key": {"secret": "key"}, "model": "gemini-3-flash"});
+    Host::new(&config.to_string())
 }
 
-impl Running {
-    fn start() -> Self {
-        let config =
-            json!({"base-url": "https://api.example", "api-key": {"secret": "key"}, "model": "gemini-3-flash"});
-        let setup = Setup { config: config.to_string(), secrets: secrets(), seed: 1 };
-        let mut running = Self { plugin: Completions::configure(setup).unwrap() };
-        running.tell(vec![Input::OpenSession(1)]);
-        running
-    }
-
-    fn tell(&mut self, inputs: Vec<Input>) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        self.plugin.handle(0, inputs, &mut effects);
-        effects
-    }
-
-    fn ask(&mut self, id: u64, history: Vec<Message>, tool_owner: ToolOwner) -> Vec<Effect> {
-        let tool = |name: &str| Tool {
-            name: name.into(),
-            description: String::new(),
-            parameters: r#"{"type":"object"}"#.into(),
-        };
-        let options =
-            TurnOptions { tools: vec![tool("get_weather"), tool("now")], tool_owner, ..TurnOptions::default() };
-        self.tell(vec![Input::StartTurn(Turn { session: 1, id, history, options })])
-    }
-
-    fn answer(&mut self, id: RequestId, status: u16, kind: &str, body: &str) -> Vec<Effect> {
-        let headers = vec![ResponseHeader { name: "content-type".into(), value: kind.into() }];
-        self.tell(vec![
-            Input::HttpResponse(HttpHead { id, response: Response { status, headers } }),
-            Input::HttpChunk(HttpBytes { id, data: body.as_bytes().to_vec() }),
-            Input::HttpEnd(id),
-        ])
-    }
-
-    fn result(&mut self, call: &ToolCall, content: &str) -> Vec<Effect> {
-        let result = ToolResult { call_id: call.id.clone(), content: content.into(), is_error: false };
-        self.tell(vec![Input::ToolResult(ToolAnswer { turn: 1, result })])
-    }
-}
-
-fn sent(effects: &[Effect]) -> Option<(RequestId, &Request)> {
-    effects.iter().find_map(|effect| match effect {
-        Effect::Http(HttpEffect::Send(id, request)) => Some((*id, request)),
-        _ => None,
+fn ask(host: &mut Host<Gemini>, history: Vec<Message>, owner: ToolOwner) -> Vec<Effect> {
+    host.step(|host| {
+        host.ask_in(1, history, tool_options(&["get_weather", "now"], owner));
     })
+}
+
+fn result(host: &mut Host<Gemini>, call: &ToolCall, content: &str) -> Vec<Effect> {
+    host.step(|host| host.tool_result(1, &call.id, content))
 }
 
 fn contents(effects: &[Effect]) -> Value {
-    let body: Value = serde_json::from_slice(&bytes(sent(effects).unwrap().1)).unwrap();
-    body["contents"].clone()
+    body(sent(effects).unwrap().1)["contents"].clone()
 }
 
-fn called(effects: &[Effect]) -> Vec<ToolCall> {
-    let call = |effect: &Effect| match effect {
-        Effect::Tool(ToolEffect::Invoke(_, call)) => Some(call.clone()),
-        _ => None,
-    };
-    effects.iter().filter_map(call).collect()
-}
-
-fn last(effects: &[Effect]) -> Option<&Event> {
-    effects.iter().rev().find_map(|effect| match effect {
-        Effect::Event(EventEffect(_, event @ (Event::Finished(_) | Event::Failed(_)))) => Some(event),
-        _ => None,
-    })
-}
-
-/// The blocks of an answer as its owner puts them into the history.
-fn told(effects: &[Effect]) -> Message {
-    let block = |effect: &Effect| match effect {
-        Effect::Event(EventEffect(_, Event::BlockFinished(end))) => Some(end.block.clone()),
-        _ => None,
-    };
-    Message { role: Role::Assistant, blocks: effects.iter().filter_map(block).collect() }
-}
-
-const SSE: &str = "text/event-stream";
+const SSE: &[(&str, &str)] = &[("content-type", "text/event-stream")];
+const JSON: &[(&str, &str)] = &[("content-type", "application/json; charset=UTF-8")];
 
 /// The model's part of the second request after the stream with calls.
 fn signed_calls(second: &str) -> Value {
@@ -115,16 +49,16 @@ fn signed_calls(second: &str) -> Value {
 
 #[test]
 fn a_round_of_tools_hands_signatures_back_on_the_calls_they_came_on() {
-    let mut running = Running::start();
-    let effects = running.ask(1, vec![user(vec![text("hi")])], ToolOwner::Callback);
+    let mut host = start();
+    let effects = ask(&mut host, vec![user(vec![text("hi")])], ToolOwner::Callback);
     let (first, request) = sent(&effects).unwrap();
     assert_eq!(request.url, "https://api.example/v1beta/models/gemini-3-flash:streamGenerateContent?alt=sse");
-    let calls = called(&running.answer(first, 200, SSE, CALLS));
+    let calls = called(&host.respond(first, 200, SSE, CALLS));
     let [weather, now] = calls.as_slice() else { panic!("{calls:?}") };
     // A call without a name of its own gets one, so that its result finds it.
     assert_eq!((weather.id.as_str(), now.id.is_empty()), ("fc_1", false));
-    running.result(now, "noon");
-    let effects = running.result(weather, "rain");
+    result(&mut host, now, "noon");
+    let effects = result(&mut host, weather, "rain");
     let want = json!([
         {"role": "user", "parts": [{"text": "hi"}]},
         signed_calls(&now.id),
@@ -135,7 +69,7 @@ fn a_round_of_tools_hands_signatures_back_on_the_calls_they_came_on() {
     ]);
     assert_eq!(contents(&effects), want);
     let end = stream(&[parts(json!([{"text": "It rains."}])), stop("STOP")]);
-    let effects = running.answer(sent(&effects).unwrap().0, 200, SSE, &end);
+    let effects = host.respond(sent(&effects).unwrap().0, 200, SSE, &end);
     let Some(Event::Finished(finished)) = last(&effects) else { panic!("{effects:?}") };
     assert_eq!(finished.reason, FinishReason::Stop);
     assert_eq!((finished.usage.model_calls, finished.usage.output_tokens), (1, 67));
@@ -144,9 +78,9 @@ fn a_round_of_tools_hands_signatures_back_on_the_calls_they_came_on() {
 /// The same when the owner of the turn keeps the history and brings it back: through the types of the contract.
 #[test]
 fn a_history_that_is_brought_back_has_all_signatures() {
-    let mut running = Running::start();
-    let effects = running.ask(1, vec![user(vec![text("hi")])], ToolOwner::Return);
-    let effects = running.answer(sent(&effects).unwrap().0, 200, SSE, CALLS);
+    let mut host = start();
+    let effects = ask(&mut host, vec![user(vec![text("hi")])], ToolOwner::Return);
+    let effects = host.respond(sent(&effects).unwrap().0, 200, SSE, CALLS);
     let Some(Event::Finished(finished)) = last(&effects) else { panic!("{effects:?}") };
     assert_eq!(finished.reason, FinishReason::ToolCalls);
     let said = told(&effects);
@@ -158,13 +92,13 @@ fn a_history_that_is_brought_back_has_all_signatures() {
     });
     let results: Vec<Block> = results.collect();
     let mut history = vec![user(vec![text("hi")]), said, user(results)];
-    let effects = running.ask(2, history.clone(), ToolOwner::Return);
+    let effects = ask(&mut host, history.clone(), ToolOwner::Return);
     let body = contents(&effects);
     let second = body[1]["parts"][2]["functionCall"]["id"].as_str().unwrap().to_owned();
     assert_eq!(body[1], signed_calls(&second));
-    let effects = running.answer(sent(&effects).unwrap().0, 200, SSE, SIGNED_TEXT);
+    let effects = host.respond(sent(&effects).unwrap().0, 200, SSE, SIGNED_TEXT);
     history.extend([told(&effects), user(vec![text("thanks")])]);
-    let body = contents(&running.ask(3, history, ToolOwner::Return));
+    let body = contents(&ask(&mut host, history, ToolOwner::Return));
     assert_eq!(body[1], signed_calls(&second));
     let want = json!([{"text": "The sum is 4."}, {"text": "", "thoughtSignature": "EndSig"}]);
     assert_eq!(body[3]["parts"], want);
@@ -172,11 +106,11 @@ fn a_history_that_is_brought_back_has_all_signatures() {
 
 #[test]
 fn a_refusal_says_when_to_come_back() {
-    let mut running = Running::start();
-    let effects = running.ask(1, vec![user(vec![text("hi")])], ToolOwner::Callback);
+    let mut host = start();
+    let effects = ask(&mut host, vec![user(vec![text("hi")])], ToolOwner::Callback);
     let body = json!([{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "slow down", "details": [
         {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}]}}]);
-    let effects = running.answer(sent(&effects).unwrap().0, 429, "application/json", &body.to_string());
+    let effects = host.respond(sent(&effects).unwrap().0, 429, JSON, &body.to_string());
     let Some(Event::Failed(failed)) = last(&effects) else { panic!("{effects:?}") };
     let error = &failed.error;
     assert_eq!((error.kind, error.verdict), (ErrorKind::RateLimit, Verdict::RetryAfter(7_000)));
@@ -185,20 +119,20 @@ fn a_refusal_says_when_to_come_back() {
 
 #[test]
 fn an_answer_of_nothing_but_a_signature_is_none() {
-    let mut running = Running::start();
-    let effects = running.ask(1, vec![user(vec![text("hi")])], ToolOwner::Callback);
+    let mut host = start();
+    let effects = ask(&mut host, vec![user(vec![text("hi")])], ToolOwner::Callback);
     let end = stream(&[parts(json!([{"text": "", "thoughtSignature": "S"}])), stop("STOP")]);
-    let effects = running.answer(sent(&effects).unwrap().0, 200, SSE, &end);
+    let effects = host.respond(sent(&effects).unwrap().0, 200, SSE, &end);
     let Some(Event::Failed(failed)) = last(&effects) else { panic!("{effects:?}") };
     assert_eq!((failed.error.kind, failed.error.verdict), (ErrorKind::Internal, Verdict::RetryNow));
 }
 
 #[test]
 fn a_list_that_was_not_streamed_is_an_answer_too() {
-    let mut running = Running::start();
-    let effects = running.ask(1, vec![user(vec![text("hi")])], ToolOwner::Callback);
+    let mut host = start();
+    let effects = ask(&mut host, vec![user(vec![text("hi")])], ToolOwner::Callback);
     let list = json!([parts(json!([{"text": "a"}])), stop("STOP")]).to_string();
-    let effects = running.answer(sent(&effects).unwrap().0, 200, "application/json; charset=UTF-8", &list);
+    let effects = host.respond(sent(&effects).unwrap().0, 200, JSON, &list);
     assert_eq!(told(&effects).blocks, [text("a")]);
     assert!(matches!(last(&effects), Some(Event::Finished(_))));
 }

@@ -178,7 +178,7 @@ fn tools_and_the_choice_between_them() {
     assert_eq!(added(&responses(), &named)["tool_choice"], json!({"type": "function", "name": "f"}));
     // The schema's keys keep their order, which caches go by.
     let request = chat().request(&with(ToolChoice::Auto)).unwrap();
-    assert!(rig::joined(&request.body).contains(r#"{"type":"object","z":1,"a":2}"#));
+    assert!(rig::written(&request.body).contains(r#"{"type":"object","z":1,"a":2}"#));
 }
 
 #[test]

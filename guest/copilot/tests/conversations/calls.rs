@@ -172,7 +172,7 @@ impl Server {
                 rig.event(name, "assistant.usage", usage("tool_calls"));
                 self.call_tools(call, calls, unknown, rig);
             }
-            Said::Text(_) => unreachable!("it ends nothing"),
+            Said::Text(_) => panic!("it ends nothing"),
         }
     }
 

@@ -1,24 +1,14 @@
 //! A dialect to ask, and answers to read.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use llm_provider_core::classify::Failure;
-use llm_provider_core::completion::{Ask, Dialect, Piece, Reader};
-use llm_provider_core::offer::OfferedTool;
-use llm_provider_core::sse::Decoder;
+use llm_provider_core::completion::{Ask, Dialect, Piece};
 use llm_provider_gemini::{Answer, Gemini};
-use llm_provider_guest::http::Request;
-use llm_provider_guest::provider::{Sampling, Setup, ToolChoice};
-use llm_provider_guest::secrets::{Chunk, SecretInfo};
-use llm_provider_guest::types::{
-    Block, ImageBlock, ImageSource, Message, Role, TextBlock, ThinkingBlock, ToolCall, ToolResult,
-};
-use serde_json::value::RawValue;
+use llm_provider_guest::provider::Setup;
+use llm_provider_guest::types::Message;
+pub use llmp_dialect_rig::{assistant, bytes, call, image, raw, result, secrets, text, thinking, tool, user};
 use serde_json::{Value, json};
-
-pub fn secrets() -> Vec<SecretInfo> {
-    vec![SecretInfo { name: "key".into(), raw_length: 7, json_length: 8 }]
-}
 
 /// The dialect with `more` in its configuration.
 pub fn configured(more: Value) -> Result<Gemini, Failure> {
@@ -32,71 +22,15 @@ pub fn dialect(more: Value) -> Gemini {
 }
 
 pub fn ask(messages: Vec<Message>) -> Ask {
-    Ask {
-        model: "gemini-3-flash".into(),
-        system: None,
-        messages,
-        tools: Vec::new(),
-        tool_choice: ToolChoice::Auto,
-        max_output_tokens: None,
-        effort: None,
-        sampling: Sampling::default(),
-        stop_sequences: Vec::new(),
-        output_schema: None,
-        key: "k".into(),
-    }
+    llmp_dialect_rig::ask("gemini-3-flash", messages)
 }
 
 pub fn hi() -> Ask {
     ask(vec![user(vec![text("hi")])])
 }
 
-pub fn user(blocks: Vec<Block>) -> Message {
-    Message { role: Role::User, blocks }
-}
-
-pub fn assistant(blocks: Vec<Block>) -> Message {
-    Message { role: Role::Assistant, blocks }
-}
-
-pub fn text(text: &str) -> Block {
-    Block::Text(TextBlock { text: text.into() })
-}
-
-pub fn thinking(text: &str, signature: Option<&str>) -> Block {
-    Block::Thinking(ThinkingBlock { text: text.into(), signature: signature.map(str::to_owned) })
-}
-
-pub fn call(id: &str, arguments: &str) -> Block {
-    Block::ToolCall(ToolCall { id: id.into(), name: "add".into(), arguments: arguments.into() })
-}
-
-pub fn result(id: &str, content: &str, is_error: bool) -> Block {
-    Block::ToolResult(ToolResult { call_id: id.into(), content: content.into(), is_error })
-}
-
-pub fn image(source: ImageSource) -> Block {
-    Block::Image(ImageBlock { media_type: "image/png".into(), source })
-}
-
-pub fn raw(json: &Value) -> Box<RawValue> {
-    RawValue::from_string(json.to_string()).unwrap()
-}
-
-pub fn tool(name: &str) -> OfferedTool {
-    OfferedTool { name: name.into(), description: "Adds.".into(), parameters: raw(&json!({"type": "object"})) }
-}
-
-pub fn bytes(request: &Request) -> Vec<u8> {
-    let bytes = |chunk: &Chunk| match chunk {
-        Chunk::Bytes(bytes) => bytes.clone(),
-        Chunk::Secret(_) => panic!("a secret in the body"),
-    };
-    request.body.iter().flat_map(bytes).collect()
-}
-
 pub fn body_of(dialect: &Gemini, ask: &Ask) -> Value {
-    serde_json::from_slice(&bytes(&dialect.request(ask).unwrap())).unwrap()
+    llmp_dialect_rig::body(&dialect.request(ask).unwrap())
 }
 
 /// What is sent without a configuration.
@@ -123,26 +57,10 @@ pub fn stop(reason: &str) -> Value {
     json!({"candidates": [{"content": {"role": "model"}, "finishReason": reason, "index": 0}]})
 }
 
-/// Reads a stream that comes in these chunks.
 pub fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Piece>, Option<Failure>) {
-    let (mut reader, mut decoder) = (Answer::default(), Decoder::default());
-    let (mut events, mut out) = (Vec::new(), Vec::new());
-    for chunk in chunks {
-        decoder.push(chunk, &mut events).unwrap();
-    }
-    events.extend(decoder.finish().unwrap());
-    for event in events {
-        if let Err(failure) = reader.event(&event.name, &event.data, &mut out) {
-            return (out, Some(failure));
-        }
-    }
-    let end = reader.end(&mut out);
-    (out, end.err())
+    llmp_dialect_rig::read(Answer::default(), chunks)
 }
 
-/// The pieces of a stream that reads without failure.
 pub fn pieces(stream: &str) -> Vec<Piece> {
-    let (pieces, failure) = read([stream.as_bytes()]);
-    assert!(failure.is_none(), "{failure:?}");
-    pieces
+    llmp_dialect_rig::pieces::<Answer>(stream)
 }

@@ -1,16 +1,16 @@
 //! What the tests of this crate have in common.
-#![allow(dead_code)] // each test uses a part of it
+#![allow(dead_code, unused_imports)] // each test uses a part of it
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)] // a panic here is a test that fails
 
 use llm_provider_core::classify::Failure;
-use llm_provider_core::completion::{Ask, BlockKey, Dialect, Piece, Reader};
-use llm_provider_core::sse::Decoder;
+use llm_provider_core::completion::{Ask, BlockKey, Dialect, Piece};
 use llm_provider_core::turn::Kind;
 use llm_provider_guest::http::Request;
-use llm_provider_guest::provider::{Sampling, Setup, ToolChoice};
-use llm_provider_guest::secrets::{Chunk, SecretInfo};
-use llm_provider_guest::types::{Block, FinishReason, Message, Role, TextBlock, Usage};
+use llm_provider_guest::provider::Setup;
+use llm_provider_guest::secrets::SecretInfo;
+use llm_provider_guest::types::{FinishReason, Usage};
 use llm_provider_openai::AnyApi;
+pub(crate) use llmp_dialect_rig::{assistant, body, text, user, written};
 use serde_json::Value;
 
 /// The dialect with a configuration; the secrets `key` and `other` are granted.
@@ -27,71 +27,25 @@ pub(crate) fn responses() -> AnyApi {
     dialect(r#"{"base-url":"https://a.example/v1","api":"responses"}"#).unwrap()
 }
 
-pub(crate) fn text(text: &str) -> Block {
-    Block::Text(TextBlock { text: text.into() })
-}
-
-pub(crate) fn user(blocks: Vec<Block>) -> Message {
-    Message { role: Role::User, blocks }
-}
-
-pub(crate) fn assistant(blocks: Vec<Block>) -> Message {
-    Message { role: Role::Assistant, blocks }
-}
-
 /// The plainest question.
 pub(crate) fn ask() -> Ask {
-    Ask {
-        model: "m".into(),
-        system: None,
-        messages: vec![user(vec![text("hi")])],
-        tools: vec![],
-        tool_choice: ToolChoice::Auto,
-        max_output_tokens: None,
-        effort: None,
-        sampling: Sampling::default(),
-        stop_sequences: vec![],
-        output_schema: None,
-        key: "k-1".into(),
-    }
-}
-
-pub(crate) fn joined(chunks: &[Chunk]) -> String {
-    chunks
-        .iter()
-        .map(|chunk| match chunk {
-            Chunk::Bytes(bytes) => String::from_utf8(bytes.clone()).unwrap(),
-            Chunk::Secret(secret) => format!("<{}>", secret.name),
-        })
-        .collect()
-}
-
-pub(crate) fn body(request: &Request) -> Value {
-    serde_json::from_str(&joined(&request.body)).unwrap()
+    Ask { key: "k-1".into(), ..llmp_dialect_rig::ask("m", vec![user(vec![text("hi")])]) }
 }
 
 pub(crate) fn headers(request: &Request) -> Vec<String> {
-    request.headers.iter().map(|header| format!("{}: {}", header.name, joined(&header.value))).collect()
+    request.headers.iter().map(|header| format!("{}: {}", header.name, written(&header.value))).collect()
 }
 
 /// Reads a stream in chunks of these sizes, the rest in one.
 pub(crate) fn read(api: &AnyApi, stream: &[u8], sizes: &[usize]) -> (Vec<Piece>, Result<(), Failure>) {
-    let mut reader = api.reader(&ask());
-    let mut decoder = Decoder::default();
-    let (mut pieces, mut events, mut rest) = (Vec::new(), Vec::new(), stream);
+    let (mut chunks, mut rest) = (Vec::new(), stream);
     for size in sizes.iter().copied().chain([usize::MAX]) {
         let (chunk, more) = rest.split_at(size.min(rest.len()));
-        decoder.push(chunk, &mut events).unwrap();
+        chunks.push(chunk);
         rest = more;
     }
-    events.extend(decoder.finish().unwrap());
-    for event in events {
-        if let Err(failure) = reader.event(&event.name, &event.data, &mut pieces) {
-            return (pieces, Err(failure));
-        }
-    }
-    let end = reader.end(&mut pieces);
-    (pieces, end)
+    let (pieces, failure) = llmp_dialect_rig::read(api.reader(&ask()), chunks);
+    (pieces, failure.map_or(Ok(()), Err))
 }
 
 /// A stream of unnamed events.

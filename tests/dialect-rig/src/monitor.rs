@@ -7,6 +7,7 @@ use llm_provider_guest::provider::Input;
 use llm_provider_guest::types::{Block, Usage};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What was asked for and told so far, and whether it may be.
 #[derive(Default)]
 pub struct Monitor {
     turns: BTreeMap<u64, Turn>,
@@ -36,6 +37,7 @@ struct Told {
 }
 
 impl Monitor {
+    /// Notes an input.
     pub fn input(&mut self, input: &Input) {
         match input {
             Input::StartTurn(turn) => {
@@ -55,6 +57,10 @@ impl Monitor {
         }
     }
 
+    /// Checks an effect.
+    ///
+    /// # Panics
+    /// When it breaks the contract.
     pub fn effect(&mut self, effect: &Effect) {
         match effect {
             Effect::Http(HttpEffect::Send(id, _)) => {
@@ -90,18 +96,22 @@ impl Monitor {
         assert!(self.armed || self.requests.len() <= self.questions.len(), "a turn waits without a deadline");
     }
 
+    /// The whole blocks of a turn.
     pub fn blocks(&self, turn: u64) -> Vec<Block> {
         self.turns[&turn].blocks.iter().filter_map(|told| told.whole.clone()).collect()
     }
 
+    /// Whether a turn had its terminal event.
     pub fn ended(&self, turn: u64) -> bool {
         self.turns[&turn].ended
     }
 
+    /// How many turns had none.
     pub fn open_turns(&self) -> usize {
         self.turns.values().filter(|turn| !turn.ended).count()
     }
 
+    /// How many questions about the provider have no answer.
     pub fn open_questions(&self) -> usize {
         self.questions.len()
     }
