@@ -66,7 +66,10 @@ mod tests {
     use super::*;
     use llm_provider_guest::http_types::ResponseHeader;
 
-    fn seen(status: u16, headers: &[(&str, &str)]) -> Option<Seen> {
+    /// Headers by name and value.
+    type List<'a> = &'a [(&'a str, &'a str)];
+
+    fn seen(status: u16, headers: List<'_>) -> Option<Seen> {
         let header = |(name, value): &(&str, &str)| ResponseHeader { name: (*name).into(), value: (*value).into() };
         Seen::of(&Response { status, headers: headers.iter().map(header).collect() })
     }
@@ -82,7 +85,7 @@ mod tests {
     #[test]
     fn n01_every_form_of_a_pause_is_read_as_by_the_engine_of_http_providers() {
         let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-        let table: &[(&[(&str, &str)], Option<u64>)] = &[
+        let table: &[(List<'_>, Option<u64>)] = &[
             (&[("retry-after", "3")], Some(3_000)),
             (&[("retry-after", "0.25")], Some(250)),
             (&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date], Some(30_000)),
