@@ -47,7 +47,7 @@ fn session_create_says_everything_and_the_secret_goes_by_name() {
     assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
 }
 
-/// S14, B08: the token stands in the environment of the CLI and in nothing that is written to it.
+/// The token stands in the environment of the CLI (`parity.rs` has whole turns).
 #[test]
 fn a_github_token_goes_into_the_environment_only() {
     let mut rig = Rig::new(GITHUB);
@@ -136,7 +136,7 @@ fn a_session_with_a_cut_answer_is_not_taken_up_again_from_disk() {
     assert_eq!(rig.notices(turn), [NoticeKind::ReSeeded]);
 }
 
-/// B14: an answer without deltas is an answer, and parts are not glued together.
+/// B14: an answer without deltas is an answer, and the whole one counts.
 #[test]
 fn the_whole_message_wins_over_what_was_streamed() {
     for (streamed, whole, abandoned) in
@@ -246,7 +246,6 @@ fn p13_a_restart_storm_ends_in_a_refusal() {
     assert!(matches!(error.verdict, Verdict::RetryAfter(_)) && error.message.contains("too often"));
 }
 
-/// S17, R2, R4: what failed after the process was started ends the process, and the error says why.
 #[test]
 fn p14_another_protocol_version_is_named() {
     let mut rig = Rig::new(BYOK);
@@ -447,7 +446,7 @@ fn a_sub_agents_text_is_not_the_answer() {
     assert!(!id.is_empty());
 }
 
-/// S29, R3: what belongs to an attempt ends with it.
+/// S29: what belongs to an attempt ends with it.
 #[test]
 fn a_retry_voids_the_failed_call_at_once_and_keeps_what_came_before() {
     let mut rig = Rig::new(BYOK);

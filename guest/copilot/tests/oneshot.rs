@@ -205,7 +205,7 @@ fn configurations_that_cannot_work_are_refused() {
     assert!(llm_provider_copilot::OneShot::configure(setup(&server)).is_err());
 }
 
-/// S36, S37, B26: one process for each turn, its session by name, its usage from the report whatever fields it has.
+/// S36, S37: one process for each turn, its session by name, its usage from the report.
 #[test]
 fn the_conversation_goes_on_under_its_name_and_costs_what_came_to_it() {
     let mut rig = Rig::new(BYOK);

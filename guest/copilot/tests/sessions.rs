@@ -154,7 +154,6 @@ fn a_suspended_turn_survives_the_end_of_the_process() {
 }
 
 /// S24: a session that the server forgot costs one more session, not the turn, and never a third.
-/// R1: the new session is given everything anew, tools included.
 #[test]
 fn s24_a_forgotten_session_is_replaced_once() {
     let (mut rig, _, _) = suspended();

@@ -72,6 +72,7 @@ pub(super) fn since(before: &Usage, now: &Usage) -> Usage {
 mod tests {
     use super::*;
 
+    /// B26: a field that is not there costs nothing but itself.
     #[test]
     fn the_sums_are_over_all_models_and_what_is_absent_is_zero() {
         let text = r#"{"totalPremiumRequestCost":1.5,"modelMetrics":{

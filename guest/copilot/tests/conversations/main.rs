@@ -75,7 +75,8 @@ fn op() -> impl Strategy<Value = Op> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// S20, S21, S22, S23, B02, B03, B04, B05, B06, B11: append, edit, fork, rollback, tool turns of both owners, crashes, cancels, restarts.
+    /// S20, S21, S23, B02, B03, B04, B05, B06, B11: append, edit, fork, rollback, tool turns of both owners, crashes,
+    /// cancels, restarts.
     #[test]
     fn the_model_sees_exactly_the_callers_conversation(ops in prop::collection::vec(op(), 1..16), dice: u64) {
         converse(BYOK, &ops, dice);
