@@ -1,7 +1,7 @@
 //! An engine that knows nothing of Copilot: it keeps its conversations and hands over the whole of one each turn.
 
 use crate::endpoint::{Expected, Reply};
-use crate::items::of_history;
+use crate::items::{Offered, of_history};
 use crate::rig::{Rig, options, user};
 use crate::server::Server;
 use llm_provider_guest::events::Event;
@@ -219,7 +219,7 @@ impl Caller {
         let expected = Expected {
             items: of_history(&history),
             system: options.system.clone().unwrap(),
-            tools: options.tools.iter().map(|tool| tool.name.clone()).collect(),
+            tools: options.tools.iter().map(offered).collect(),
             script: ask.replies.iter().cloned().collect(),
         };
         let id = self.rig.next_turn;
@@ -334,12 +334,24 @@ impl Caller {
     }
 }
 
+/// None, one or two tools, of which the last may have another description or schema than its name had before.
 fn turn_options(system: u8, tools: u8, returned: bool) -> TurnOptions {
-    let tool = |name: String| Tool { name, description: "d".into(), parameters: "{}".into() };
+    let (count, variant) = (tools % 3, tools / 3);
+    let tool = |number: u8| {
+        let changed = if number + 1 == count { variant } else { 0 };
+        let (description, parameters) =
+            [("d", "{}"), ("other", "{}"), ("d", r#"{"type":"object"}"#)][usize::from(changed) % 3];
+        Tool { name: format!("tool{number}"), description: description.into(), parameters: parameters.into() }
+    };
     TurnOptions {
         system: Some(format!("system {system}")),
-        tools: (0..tools).map(|number| tool(format!("tool{number}"))).collect(),
+        tools: (0..count).map(tool).collect(),
         tool_owner: if returned { ToolOwner::Return } else { ToolOwner::Callback },
         ..options()
     }
+}
+
+fn offered(tool: &Tool) -> Offered {
+    let parameters = serde_json::from_str(&tool.parameters).expect("a schema");
+    Offered { name: tool.name.clone(), description: tool.description.clone(), parameters }
 }

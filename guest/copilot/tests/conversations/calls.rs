@@ -178,7 +178,7 @@ impl Server {
 
     fn call_tools(&mut self, call: &Call, count: u8, unknown: bool, rig: &mut Rig) {
         let (name, origin) = (call.session.as_str(), call.origin.clone());
-        let tool = self.live[name].tools[0].clone();
+        let tool = self.live[name].tools[0].name.clone();
         let ids: Vec<String> = (0..count).map(|_| self.name("call")).collect();
         let requests: Vec<Value> =
             ids.iter().map(|id| json!({"toolCallId": id, "name": tool, "arguments": {}})).collect();

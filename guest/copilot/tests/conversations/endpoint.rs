@@ -2,7 +2,7 @@
 //! answers as their scripts say.
 
 use crate::dice::Dice;
-use crate::items::Item;
+use crate::items::{Item, Offered};
 use llm_provider_guest::http_types::FailureKind;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -35,7 +35,7 @@ pub(crate) enum Reply {
 pub(crate) struct Expected {
     pub(crate) items: Vec<Item>,
     pub(crate) system: String,
-    pub(crate) tools: Vec<String>,
+    pub(crate) tools: Vec<Offered>,
     pub(crate) script: VecDeque<Reply>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Question {
     /// The CLI's session: so that requests of two turns are told apart.
     pub(crate) session: String,
     pub(crate) system: String,
-    pub(crate) tools: Vec<String>,
+    pub(crate) tools: Vec<Offered>,
     pub(crate) items: Vec<Item>,
     /// What the model said before it ran into its limit, when it is to go on.
     pub(crate) partial: Option<String>,

@@ -13,6 +13,14 @@ pub(crate) enum Item {
     Result { id: String, content: String },
 }
 
+/// A tool as the model is offered it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Offered {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) parameters: Value,
+}
+
 pub(crate) const NO_SUCH_TOOL: &str = "Tool does not exist.";
 
 /// Runs of text of one speaker are one: the CLI gets several messages of the user as one prompt.

@@ -43,7 +43,7 @@ fn say() -> impl Strategy<Value = Say> {
 
 fn ask() -> impl Strategy<Value = Ask> {
     let ask =
-        (0usize..3, 0usize..4, say(), 0u8..3, 0u8..3, any::<bool>(), prop::collection::vec(reply(), 4), any::<bool>());
+        (0usize..3, 0usize..4, say(), 0u8..3, 0u8..9, any::<bool>(), prop::collection::vec(reply(), 4), any::<bool>());
     ask.prop_map(|(session, branch, say, system, tools, returned, replies, keep_question)| Ask {
         session,
         branch,

@@ -4,7 +4,7 @@ use crate::calls::Call;
 use crate::dice::Dice;
 use crate::endpoint::Endpoint;
 use crate::handed::{Exchange, Met};
-use crate::items::{Item, NO_SUCH_TOOL, of_log};
+use crate::items::{Item, NO_SUCH_TOOL, Offered, of_log};
 use crate::rig::{Asked, Rig, SECRET};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ struct Log {
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) system: String,
-    pub(crate) tools: Vec<String>,
+    pub(crate) tools: Vec<Offered>,
     /// What it has for the endpoint's key.
     pub(crate) key: String,
 }
@@ -242,7 +242,8 @@ impl Server {
         let key = text(&params["provider"]["apiKey"]);
         let real = serde_json::from_str::<String>(&format!("\"{SECRET}\"")).unwrap();
         assert_eq!(key == real, !self.hosted, "the key is where it is needed");
-        let tools = params["tools"].as_array().unwrap().iter().map(|tool| text(&tool["name"])).collect();
+        let offered = |tool: &Value| serde_json::from_value(tool.clone()).unwrap();
+        let tools = params["tools"].as_array().unwrap().iter().map(offered).collect();
         Session { system: text(&params["systemMessage"]["content"]), tools, key }
     }
 }
