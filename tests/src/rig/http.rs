@@ -97,7 +97,7 @@ impl Rig {
         let model = ModelServer::start(script).await.expect("a model server");
         let home = TempDir::new().expect("a directory");
         let mut policy = Policy::new(home.path()).allow(Capability::Tools).allow(Capability::Http);
-        policy.seed = SEED.fetch_add(1, Ordering::Relaxed);
+        policy.seed = Some(SEED.fetch_add(1, Ordering::Relaxed));
         let plugin = flavor.plugin().await;
         let config = flavor.config(&model, &more).to_string();
         let tenant = plugin.host().tenant(grant(policy, &model));
