@@ -5,11 +5,14 @@ use std::path::Path;
 
 fn main() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    rerun_if_changed(&workspace, &["wit", "guest/bindings", "guest/core", "tests/plugins", "Cargo.lock"]);
+    rerun_if_changed(
+        &workspace,
+        &["wit", "guest/bindings", "guest/core", "tests/guests", "tests/plugins", "Cargo.lock"],
+    );
     let naughty = Guest {
         package: "llmp-test-naughty",
         target: Target::Unknown,
-        description: &workspace.join("tests/plugins/naughty/plugin.json"),
+        description: &workspace.join("tests/guests/plugin.json"),
     };
     build_from_script(&workspace, &naughty, "naughty.wasm");
     let echo = Guest {

@@ -2,6 +2,7 @@
 //! the host's (configuration, input and output).
 
 use crate::bindings::llm::provider::errors::Error as ProviderError;
+use crate::quota::QuotaExceeded;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,6 +32,9 @@ pub enum PluginFault {
         /// What was seen.
         observed: usize,
     },
+    /// The instance would have used more than its tenant is granted.
+    #[error(transparent)]
+    Quota(QuotaExceeded),
     /// The plugin did something its contract with the host forbids.
     #[error("the plugin broke its contract: {0}")]
     Contract(String),
@@ -61,6 +65,17 @@ pub enum HostError {
         /// The limit.
         configured: usize,
     },
+    /// A secret of the tenant's policy cannot be read.
+    #[error("the secret `{name}` cannot be read: {reason}")]
+    Secret {
+        /// Its name in the policy.
+        name: String,
+        /// Why, with nothing of its value.
+        reason: String,
+    },
+    /// The tenant has used up what it is granted. Nothing was asked.
+    #[error(transparent)]
+    Quota(#[from] QuotaExceeded),
     /// A prompt is larger than the host takes.
     #[error("the conversation has {observed} bytes; the limit is {configured}")]
     PromptTooLarge {
@@ -115,6 +130,13 @@ impl HostError {
             Self::NotAPlugin { hint, .. } => Some(hint.clone()),
             Self::Denied(what) => Some(format!("grant {what} in the tenant's policy, or use another plugin")),
             Self::Limit { limit, .. } => Some(format!("raise `Limits::{limit}`, or do less at once")),
+            Self::Secret { .. } => {
+                Some("check its address in the tenant's policy, and that the host may read it".into())
+            }
+            Self::Quota(exceeded) => Some(match exceeded.retry_after {
+                Some(after) => format!("wait {:.1} s, or grant more in the tenant's policy", after.as_secs_f64()),
+                None => "end something first, or grant more in the tenant's policy".into(),
+            }),
             Self::PromptTooLarge { .. } => Some("shorten the conversation, or raise `Limits::prompt_bytes`".into()),
             Self::UnusableTool { .. } => Some("mend the tool's definition, or leave the tool out".into()),
             Self::TurnDeadline(_) => Some("allow more time, or ask for less".into()),
@@ -166,6 +188,12 @@ impl TurnError {
     pub fn is_cancelled(&self) -> bool {
         use crate::bindings::llm::provider::errors::ErrorKind;
         self.provider().is_some_and(|error| error.kind == ErrorKind::Cancelled)
+    }
+}
+
+impl From<QuotaExceeded> for TurnError {
+    fn from(exceeded: QuotaExceeded) -> Self {
+        Self::Host(exceeded.into())
     }
 }
 

@@ -1,17 +1,18 @@
 //! The host: one engine, its limits, and the plugins loaded into it.
 
 use crate::bindings::LlmProviderPre;
+use crate::cpu::Cpu;
 use crate::engine::{self, Ticker};
 use crate::error::{HostError, one_line};
 use crate::inspect::{Inspection, inspect};
 use crate::limits::Limits;
 use crate::plugin::Plugin;
+use crate::policy::Policy;
 use crate::private_dir::{create_private_dir, refuse_shared};
 use crate::sandbox::{self, State};
-use crate::tenant::{Policy, Tenant};
+use crate::tenant::Tenant;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
@@ -31,8 +32,8 @@ pub struct Host(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) limits: Limits,
-    /// One permit for each core: calls into plugins never take more, however many plugins compute at once.
-    pub(crate) cpu: Arc<Semaphore>,
+    /// Calls into plugins never compute on more threads than there are cores, and tenants share them fairly.
+    pub(crate) cpu: Cpu,
     engine: Engine,
     linker: Linker<State>,
     _ticker: Ticker,
@@ -54,7 +55,7 @@ impl Host {
         let linker = sandbox::linker(&engine).map_err(|error| HostError::Engine(one_line(format!("{error:#}"))))?;
         let ticker = Ticker::start(&engine, config.limits.tick)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let cpu = Arc::new(Semaphore::new(cores));
+        let cpu = Cpu::new(cores, config.limits.suspended_calls);
         Ok(Self(Arc::new(Inner { limits: config.limits, cpu, engine, linker, _ticker: ticker })))
     }
 

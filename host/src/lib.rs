@@ -38,7 +38,9 @@
 mod answer;
 mod bindings;
 mod commands;
+mod cpu;
 mod defaults;
+mod digest;
 mod effect;
 mod engine;
 mod error;
@@ -48,7 +50,9 @@ mod instance;
 mod limits;
 mod permission;
 mod plugin;
+mod policy;
 mod private_dir;
+mod quota;
 mod retry;
 mod route;
 mod sandbox;
@@ -66,6 +70,7 @@ pub use bindings::llm::provider::errors::Error as ProviderError;
 pub use bindings::llm::provider::events::Event;
 pub use bindings::llm::provider::types::{Block, FinishReason, Message, Role, ToolOwner, Usage};
 pub use commands::Commands;
+pub use digest::Digest;
 pub use effect::Effect;
 pub use error::{HostError, PluginFault, TurnError};
 pub use host::{Host, HostConfig};
@@ -76,16 +81,18 @@ pub use permission::{
     AllowKinds, Deciding, DenyAll, PermissionDecision, PermissionKind, PermissionPolicy, PermissionRequest, denied,
 };
 pub use plugin::Plugin;
+pub use policy::{Policy, PolicyError, PolicySources};
+pub use quota::{Allowance, Quota, QuotaExceeded, Quotas, TenantUsage};
 pub use retry::{BreakerPolicy, BudgetPolicy, RetryPolicy};
 pub use route::{Candidate, Route, RoutedTurn};
 pub use sandbox::Sandbox;
-pub use secret::{Destination, Secret, SecretGrant};
+pub use secret::{Destination, Resolvers, Resolving, Secret, SecretGrant, SecretReference, SecretResolver};
 pub use session::{Session, TurnRequest, user_message};
 pub use sidecar::{
     Attach, CopilotCli, CopilotOneShot, Isolation, Launch, Network, OnProgress, Preparing, SidecarProgram,
     SidecarUnavailable, Start, Wanted,
 };
-pub use tenant::{Policy, Tenant};
+pub use tenant::{Tenant, TenantId};
 pub use tool::{Tool, ToolContent, ToolFuture, ToolOutput};
 pub use turn::{Canceller, Turn};
 

@@ -9,6 +9,19 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes of a component file. The reference plugins have 0.3 MB; one with a scripting engine inside has 10 MB.
     pub component_bytes: usize,
+    /// Functions of a component, over all its modules. The reference plugins have up to 1,600; an engine for scripts has 20,000.
+    pub component_functions: usize,
+    /// Bytes of one function's code: compiling takes more than linear time in it. The longest of the reference plugins has
+    /// 60 KB, interpreters have loops of 200.
+    pub component_function_bytes: usize,
+    /// Modules and components within a component, and how deep they lie in each other. Toolchains make up to six modules
+    /// (the plugin, shims, an adapter of WASI), one level deep.
+    pub component_parts: usize,
+    /// See [`Self::component_parts`].
+    pub component_depth: usize,
+    /// Types, imports, exports, aliases, instances and conversions that a component declares. The reference plugins have
+    /// some hundred.
+    pub component_items: usize,
     /// Instances alive at once in a host. Each reserves 4 GiB of address space (so that memory accesses need no bounds
     /// checks) and no memory; 1,000 take 4 TiB of the 128 TiB a process has.
     pub instances: u32,
@@ -23,6 +36,10 @@ pub struct Limits {
     /// MiB; a looping plugin is stopped after this and two ticks. Time on a core counts, where the system tells it; ten times
     /// this on the clock is the end in any case.
     pub call_budget: Duration,
+    /// Calls that may wait in their middle while another tenant's go first. Each keeps a thread of the runtime's pool for
+    /// blocking work, which has 512 unless the embedder says otherwise: a quarter. When so many wait, the other calls
+    /// compute to their end, within their budget.
+    pub suspended_calls: usize,
     /// How often a running call is looked at. 10 ms: finer ticks oversleep on loaded machines (measured: 1 ms ticks made
     /// a 50 ms deadline fire at 85 ms).
     pub tick: Duration,
@@ -102,11 +119,17 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             component_bytes: 16 << 20,
+            component_functions: 50_000,
+            component_function_bytes: 1 << 20,
+            component_parts: 32,
+            component_depth: 4,
+            component_items: 20_000,
             instances: 1_000,
             memory_bytes: 256 << 20,
             table_elements: 20_000,
             stack_bytes: 512 << 10,
             call_budget: Duration::from_millis(200),
+            suspended_calls: 128,
             tick: Duration::from_millis(10),
             call_data_bytes: 32 << 20,
             call_effects: 50_000,

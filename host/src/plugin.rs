@@ -3,10 +3,13 @@
 use crate::bindings::LlmProviderPre;
 use crate::bindings::exports::llm::provider::provider::Setup;
 use crate::bindings::llm::provider::secrets::SecretInfo;
+use crate::cpu::Permit;
 use crate::error::TurnError;
 use crate::host::Host;
 use crate::inspect::Inspection;
-use crate::sandbox::{Sandbox, State};
+use crate::limits::Limits;
+use crate::quota::{Ledger, Quota};
+use crate::sandbox::{Account, Sandbox, State};
 use std::sync::Arc;
 
 /// A compiled plugin. Cheap to clone; compiled code is all that tenants share.
@@ -37,7 +40,21 @@ impl Plugin {
     /// As the plugin's `configure` does, and when no room for another instance is left.
     pub fn sandbox(&self, config: &str, secrets: Vec<SecretInfo>, seed: u64) -> Result<Sandbox, TurnError> {
         let setup = Setup { config: config.to_owned(), secrets, seed };
-        Sandbox::new(&self.0.pre, self.0.host.limits(), &setup)
+        Sandbox::new(&self.0.pre, self.0.host.limits(), &setup, None).0
+    }
+
+    /// A sandbox on a tenant's account: its memory and its computing count there.
+    pub(crate) fn sandbox_of(
+        &self,
+        setup: &Setup,
+        limits: &Limits,
+        ledger: &Arc<Ledger>,
+        permit: Permit,
+    ) -> Result<Sandbox, TurnError> {
+        let account = Account { memory: ledger.hold(Quota::MemoryBytes, 0)?, permit };
+        let (made, computed) = Sandbox::new(&self.0.pre, limits, setup, Some(account));
+        ledger.computed(computed);
+        made
     }
 
     /// The host it was loaded into.

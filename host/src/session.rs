@@ -164,7 +164,9 @@ impl Session {
 
     async fn ask(&self, request: TurnRequest, keep: Option<History>) -> Result<Turn, TurnError> {
         let shared = &self.instance.0;
-        let limits = shared.plugin.host().limits();
+        let (limits, policy) = (&shared.tenant.0.limits, &shared.tenant.0.policy);
+        policy.permits_model(request.model.as_deref())?;
+        request.tools.iter().try_for_each(|tool| policy.permits_tool(&tool.definition().name))?;
         let (observed, configured) = (request.size(), limits.prompt_bytes);
         if observed > configured {
             return Err(HostError::PromptTooLarge { configured, observed }.into());

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
 
 mod contract;
+mod guests;
 mod mcp;
 mod peers;
 mod real_cli;

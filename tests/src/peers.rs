@@ -139,7 +139,7 @@ impl Peers {
         let egress = Egress::new(reach, EgressLimits::default()).expect("a way out");
         let home = TempDir::new().expect("a directory");
         let mut policy = Policy::new(home.path()).allow(Capability::Tools).egress(egress).secret("api-key", key);
-        policy.seed = SEED.fetch_add(1, Ordering::Relaxed);
+        policy.seed = Some(SEED.fetch_add(1, Ordering::Relaxed));
         config["api-key"] = json!({ "secret": "api-key" });
         let instance = host.tenant(policy).instance(&plugin, config.to_string()).expect("an instance");
         Self { model, instance, _gateway: gateway, _home: home }

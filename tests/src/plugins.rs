@@ -47,8 +47,9 @@ pub async fn naughty_with(change: impl FnOnce(&mut Limits)) -> Plugin {
 #[must_use]
 pub fn policy() -> Policy {
     static SEED: AtomicU64 = AtomicU64::new(1);
-    let mut policy = Policy::new("/nonexistent").allow(Capability::Tools).allow(Capability::Sidecar);
-    policy.seed = SEED.fetch_add(1, Ordering::Relaxed);
+    let mut policy =
+        Policy::new("/nonexistent").allow(Capability::Tools).allow(Capability::Sidecar).allow(Capability::Http);
+    policy.seed = Some(SEED.fetch_add(1, Ordering::Relaxed));
     policy
 }
 

@@ -104,7 +104,7 @@ impl Rig {
         let model = ModelServer::start(script).await.expect("a model server");
         let home = TempDir::new().expect("a directory");
         let mut policy = Policy::new(home.path()).allow(Capability::Tools).sidecar(sidecar).egress(egress(&model));
-        policy.seed = SEED.fetch_add(1, Ordering::Relaxed);
+        policy.seed = Some(SEED.fetch_add(1, Ordering::Relaxed));
         let plugin = plugin().await;
         let instance = plugin
             .host()

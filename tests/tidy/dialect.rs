@@ -4,12 +4,13 @@ use crate::facts::{self, Kind};
 use crate::tree::{Offence, Source, check, none, rust};
 
 /// Words of the wire of the Copilot CLI and of model servers.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 17] = [
     "assistant.message",
     "chat/completions",
     "content-length:",
     "content_block",
     "finish_reason",
+    "generatecontent",
     "handlependingtoolcall",
     "jsonrpc",
     "max_tokens",

@@ -24,6 +24,7 @@
     reason = "a test fails by panicking and tells its figures; clippy knows only functions marked as tests"
 )]
 
+mod dependencies;
 mod dialect;
 mod facts;
 mod features;

@@ -54,8 +54,8 @@ impl Dialect for Messages {
         refusal::of_response(status, body)
     }
 
-    fn request_id_header(&self) -> &'static str {
-        "request-id"
+    fn request_id_header(&self) -> Option<&'static str> {
+        Some("request-id")
     }
 
     fn models_request(&self, page: Option<&str>) -> Result<Request, Failure> {

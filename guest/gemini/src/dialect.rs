@@ -48,9 +48,9 @@ impl Dialect for Gemini {
         refusal::of_response(status, body)
     }
 
-    /// The API names an answer in its body; this is the name that Google's front end gives a request.
-    fn request_id_header(&self) -> &'static str {
-        "x-goog-request-id"
+    /// The API documents none; it names answers, in their bodies.
+    fn request_id_header(&self) -> Option<&'static str> {
+        None
     }
 
     fn models_request(&self, page: Option<&str>) -> Result<Request, Failure> {

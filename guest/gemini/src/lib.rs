@@ -2,7 +2,7 @@
 //!
 //! [`Gemini`] is a dialect of [`llm_provider_core::completion`]: a writer of requests and a reader of answers, both
 //! pure. What the API cannot say is refused before anything is sent; what it says and nobody asked for is ignored and
-//! told as unknown.
+//! told as unknown. So are images, which models for pictures send by themselves: the world has no block for them.
 //!
 //! The API signs parts of an answer, also calls and texts, and insists on having the signatures back on the same parts.
 //! They travel as thinking blocks before what they belong to: see `signature`.

@@ -64,6 +64,7 @@ fn failure(reason: &Reason, what: &str) -> Failure {
     let mut failure = Failure {
         code: code(reason, status).map(str::to_owned),
         retry_after: details(reason, "RetryInfo").find_map(pause),
+        request_id: details(reason, "RequestInfo").find_map(request_id),
         ..Failure::of(Fault::Provider, format!("{what}: {said}"))
     };
     if failure.code.as_deref() == Some("INVALID_ARGUMENT") && told::too_long(message) {
@@ -100,6 +101,11 @@ fn is_of_a_day(failure: &Value) -> bool {
 fn pause(info: &Value) -> Option<Milliseconds> {
     let seconds: f64 = info.get("retryDelay")?.as_str()?.strip_suffix('s')?.parse().ok()?;
     (seconds.is_finite() && seconds >= 0.0).then(|| (seconds * 1_000.0).ceil() as Milliseconds)
+}
+
+/// The service's name for the request, where it gives one.
+fn request_id(info: &Value) -> Option<String> {
+    info.get("requestId")?.as_str().filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// Where the API has no word of its own and only its text tells. Nothing else looks into texts.

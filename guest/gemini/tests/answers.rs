@@ -38,6 +38,7 @@ fn usage(input: u64, output: u64, thinking: u64, read: u64) -> Piece {
 #[test]
 fn thoughts_texts_and_calls() {
     let want = [
+        Piece::Name("r4Nd0m".into()),
         Piece::Model("gemini-3-flash".into()),
         usage(120, 31, 31, 100),
         Piece::Open(0, Kind::Thinking),
@@ -211,11 +212,11 @@ fn why_the_model_stopped() {
 fn an_answer_that_the_service_calls_broken_may_be_asked_for_again() {
     let end = json!({"responseId": "r", "candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL",
         "finishMessage": "Malformed function call: print(add("}]});
-    let failure = read([stream(&[end]).as_bytes()]).1.unwrap();
-    let error = failure.error();
+    let (told, failure) = read([stream(&[end]).as_bytes()]);
+    assert_eq!(told, [Piece::Name("r".into())]);
+    let error = failure.unwrap().error();
     assert_eq!((error.kind, error.verdict), (ErrorKind::Internal, Verdict::RetryNow));
     assert_eq!(error.provider_code.as_deref(), Some("MALFORMED_FUNCTION_CALL"));
-    assert_eq!(error.provider_request_id.as_deref(), Some("r"));
     assert!(error.message.ends_with("(MALFORMED_FUNCTION_CALL): Malformed function call: print(add("));
 }
 

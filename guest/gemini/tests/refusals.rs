@@ -58,6 +58,12 @@ fn every_status_and_reason() {
     }
     let key = reported(400, "INVALID_ARGUMENT", "API key not valid.", info("API_KEY_INVALID"));
     assert_eq!(key.provider_code.as_deref(), Some("API_KEY_INVALID"));
+    assert_eq!(key.provider_request_id, None);
+    let named = |name: &str| json!([{"@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": name}]);
+    for (name, want) in [("r7", Some("r7")), ("", None)] {
+        let error = reported(500, "INTERNAL", "oops", named(name));
+        assert_eq!(error.provider_request_id.as_deref(), want);
+    }
 }
 
 #[test]

@@ -68,10 +68,10 @@ fn a_round_of_tools_hands_signatures_back_on_the_calls_they_came_on() {
         ]},
     ]);
     assert_eq!(contents(&effects), want);
-    let end = stream(&[parts(json!([{"text": "It rains."}])), stop("STOP")]);
+    let end = stream(&[json!({"responseId": "r2"}), parts(json!([{"text": "It rains."}])), stop("STOP")]);
     let effects = host.respond(sent(&effects).unwrap().0, 200, SSE, &end);
     let Some(Event::Finished(finished)) = last(&effects) else { panic!("{effects:?}") };
-    assert_eq!(finished.reason, FinishReason::Stop);
+    assert_eq!((&finished.reason, finished.provider_request_id.as_deref()), (&FinishReason::Stop, Some("r2")));
     assert_eq!((finished.usage.model_calls, finished.usage.output_tokens), (1, 67));
 }
 

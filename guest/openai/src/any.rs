@@ -59,8 +59,8 @@ impl Dialect for AnyApi {
         refusal::refusal(status, body)
     }
 
-    fn request_id_header(&self) -> &'static str {
-        "x-request-id"
+    fn request_id_header(&self) -> Option<&'static str> {
+        Some("x-request-id")
     }
 
     fn models_request(&self, _: Option<&str>) -> Result<Request, Failure> {

@@ -14,7 +14,6 @@ use llm_provider_host::{
 };
 use llmp_model_server::ModelServer;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -144,7 +143,6 @@ impl<'a> Foundation<'a> {
 
     fn policy(&self, resolved: &Resolved, secrets: Grants) -> Policy {
         let mut policy = Policy::new(resolved.data_dir.value.join("tenants/default"));
-        policy.seed = RandomState::new().build_hasher().finish();
         // `Http` alone reaches nothing: origins are granted where there is an endpoint.
         for capability in [Capability::Tools, Capability::Wasi, Capability::Http] {
             policy = policy.allow(capability);

@@ -78,7 +78,7 @@ pub struct Usage {
     pub cached: u64,
     /// Of `input`: written to the provider's cache (Anthropic only).
     pub cache_write: u64,
-    /// Of `output`: reasoning (OpenAI's dialects only).
+    /// Of `output`: reasoning (not Anthropic).
     pub reasoning: u64,
 }
 

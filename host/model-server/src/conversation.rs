@@ -81,6 +81,11 @@ impl Message {
     fn result(call: &Value, output: &Value) -> Self {
         Self { answers: Some(string(call)), ..Self::new(Role::Tool, text_of(output)) }
     }
+
+    /// Nothing in it but its role.
+    fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.reasoning.is_empty() && self.tool_calls.is_empty()
+    }
 }
 
 /// The messages of a request's body, the system prompt first. What is not of the dialect's shape is skipped.
@@ -89,6 +94,7 @@ pub(crate) fn read(dialect: Dialect, body: &Value) -> Vec<Message> {
         Dialect::ChatCompletions => list(field(body, "messages")).map(chat_message).collect(),
         Dialect::Responses => responses(body),
         Dialect::Anthropic => anthropic(body),
+        Dialect::Gemini => gemini(body),
     }
 }
 
@@ -97,7 +103,9 @@ pub(crate) fn tools(body: &Value) -> Vec<String> {
     let name = |tool: &Value| {
         field(tool, "name").as_str().or_else(|| field(field(tool, "function"), "name").as_str()).map(str::to_owned)
     };
-    list(field(body, "tools")).filter_map(name).collect()
+    // Gemini's tools are lists of functions.
+    let functions = |tool: &'_ Value| list(field(tool, "functionDeclarations")).filter_map(name).collect::<Vec<_>>();
+    list(field(body, "tools")).flat_map(|tool| name(tool).into_iter().chain(functions(tool))).collect()
 }
 
 fn chat_message(entry: &Value) -> Message {
@@ -193,6 +201,52 @@ fn anthropic_message(messages: &mut Vec<Message>, entry: &Value) {
     if messages.len() == before || !message.text.is_empty() {
         messages.push(message);
     }
+}
+
+fn gemini(body: &Value) -> Vec<Message> {
+    let mut messages = Vec::new();
+    let system = text_of(field(field(body, "systemInstruction"), "parts"));
+    if !system.is_empty() {
+        messages.push(Message::new(Role::System, system));
+    }
+    for content in list(field(body, "contents")) {
+        gemini_content(&mut messages, content);
+    }
+    messages
+}
+
+/// Results stand in a user's content here, as with Anthropic; thoughts are texts with a mark.
+fn gemini_content(messages: &mut Vec<Message>, content: &Value) {
+    let parts = || list(field(content, "parts"));
+    let before = messages.len();
+    messages.extend(parts().filter_map(|part| part.get("functionResponse")).map(|response| Message {
+        answers: Some(string(field(response, "id"))),
+        ..Message::new(Role::Tool, outcome(field(response, "response")))
+    }));
+    let texts = |thought: bool| {
+        let wanted = move |part: &&Value| field(part, "thought").as_bool().unwrap_or_default() == thought;
+        parts().filter(wanted).map(|part| string(field(part, "text"))).collect::<String>()
+    };
+    let call = |call: &Value| RequestedCall {
+        id: string(field(call, "id")),
+        name: string(field(call, "name")),
+        arguments: field(call, "args").to_string(),
+    };
+    let role = if field(content, "role") == "model" { Role::Assistant } else { Role::User };
+    let message = Message {
+        reasoning: texts(true),
+        tool_calls: parts().filter_map(|part| part.get("functionCall")).map(call).collect(),
+        ..Message::new(role, texts(false))
+    };
+    if messages.len() == before || !message.is_empty() {
+        messages.push(message);
+    }
+}
+
+/// What a function has answered: an object, of which the API's reference names these keys, and any other is a result too.
+fn outcome(response: &Value) -> String {
+    let said = ["output", "result", "error"].into_iter().find_map(|key| field(response, key).as_str());
+    said.map_or_else(|| response.to_string(), str::to_owned)
 }
 
 /// The text of a content: a string, or the `text` of its parts.

@@ -1,9 +1,10 @@
 //! A deterministic, scriptable model server on loopback.
 //!
-//! It speaks three dialects (OpenAI chat completions, OpenAI Responses, Anthropic Messages; streamed and whole) the way
-//! the official clients and the GitHub Copilot CLI expect them. It has two uses: the demo model that `llmp` talks to
-//! when nothing is configured ([`Script::demo`]), and the tests' fake model, which can be slow, silent, broken or wrong
-//! in every way that a real one can ([`Reply`]), and which remembers what it was asked ([`RecordedRequest`]).
+//! It speaks four dialects (OpenAI chat completions, OpenAI Responses, Anthropic Messages, Gemini generateContent;
+//! streamed and whole) the way the official clients and the GitHub Copilot CLI expect them. It has two uses: the demo
+//! model that `llmp` talks to when nothing is configured ([`Script::demo`]), and the tests' fake model, which can be slow,
+//! silent, broken or wrong in every way that a real one can ([`Reply`]), and which remembers what it was asked
+//! ([`RecordedRequest`]).
 //!
 //! The same script gives the same bytes: ids are counted, times are fixed, no randomness is used.
 //!
@@ -36,6 +37,7 @@ mod server;
 mod socket;
 mod sse;
 mod stop;
+mod target;
 
 pub use answer::{Finish, ToolCall, Usage};
 pub use conversation::{Message, RequestedCall, Role};

@@ -12,29 +12,42 @@ pub struct ModelError {
     message: String,
     kind: Option<String>,
     code: Option<String>,
+    details: Vec<Value>,
 }
 
 impl ModelError {
     /// An error with this HTTP status.
     pub fn new(status: u16, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), kind: None, code: None }
+        Self { status, message: message.into(), kind: None, code: None, details: Vec::new() }
     }
 
-    /// The `type` in the body, e.g. `insufficient_quota`.
+    /// The `type` in the body, e.g. `insufficient_quota`; Gemini's `status`.
     #[must_use]
     pub fn kind(mut self, kind: impl Into<String>) -> Self {
         self.kind = Some(kind.into());
         self
     }
 
-    /// The `code` in the body (OpenAI's dialects only), e.g. `context_length_exceeded`.
+    /// The `code` in the body (OpenAI's dialects), e.g. `context_length_exceeded`, or the `reason` of an `ErrorInfo`
+    /// (Gemini's), e.g. `API_KEY_INVALID`.
     #[must_use]
     pub fn code(mut self, code: impl Into<String>) -> Self {
         self.code = Some(code.into());
         self
     }
 
-    /// The body of the HTTP answer; in mid-stream also the data of chat completions' and Anthropic's error event.
+    /// An object in `details` (Gemini's dialect only), e.g. a `QuotaFailure`.
+    #[must_use]
+    pub fn detail(mut self, detail: Value) -> Self {
+        self.details.push(detail);
+        self
+    }
+
+    pub(crate) fn retry_delay(self, seconds: u64) -> Self {
+        self.detail(json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": format!("{seconds}s")}))
+    }
+
+    /// The body of the HTTP answer; in mid-stream also the data of the error event, but for Responses.
     pub(crate) fn body(&self, dialect: Dialect) -> Value {
         match dialect {
             Dialect::Anthropic => json!({
@@ -49,7 +62,23 @@ impl ModelError {
                     "code": self.code_or_default(),
                 },
             }),
+            Dialect::Gemini => json!({ "error": self.google() }),
         }
+    }
+
+    /// What is empty is left out.
+    fn google(&self) -> Value {
+        let mut error = json!({"code": self.status, "message": self.message});
+        let reason = self.code.iter().map(|reason| {
+            json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com"})
+        });
+        let details: Vec<Value> = reason.chain(self.details.iter().cloned()).collect();
+        let word = self.kind.clone().or_else(|| google_word(self.status).map(str::to_owned));
+        if let Some(error) = error.as_object_mut() {
+            error.extend(word.map(|word| ("status".to_owned(), json!(word))));
+            error.extend((!details.is_empty()).then(|| ("details".to_owned(), json!(details))));
+        }
+        error
     }
 
     /// `code` and `message`, as Responses puts them into `response.failed`.
@@ -98,6 +127,24 @@ fn anthropic_kind(status: u16) -> &'static str {
     }
 }
 
+/// Google's words for what a status means (google.rpc, code.proto), of which some statuses have none.
+fn google_word(status: u16) -> Option<&'static str> {
+    Some(match status {
+        400 => "INVALID_ARGUMENT",
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        409 => "ABORTED",
+        429 => "RESOURCE_EXHAUSTED",
+        499 => "CANCELLED",
+        500 => "INTERNAL",
+        501 => "UNIMPLEMENTED",
+        503 => "UNAVAILABLE",
+        504 => "DEADLINE_EXCEEDED",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +159,13 @@ mod tests {
         assert_eq!(anthropic["type"], "error");
         assert_eq!(anthropic["error"]["type"], "overloaded_error");
         assert_eq!(anthropic["error"]["message"], "slow down");
+        let gemini = ModelError::new(429, "slow down").retry_delay(7).body(Dialect::Gemini);
+        let retry = json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"});
+        let error = json!({"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED", "details": [retry]});
+        assert_eq!(gemini, json!({ "error": error }));
+        let key = ModelError::new(400, "no").code("API_KEY_INVALID").body(Dialect::Gemini);
+        assert_eq!(key["error"]["status"], "INVALID_ARGUMENT");
+        assert_eq!(key["error"]["details"][0]["reason"], "API_KEY_INVALID");
+        assert_eq!(ModelError::new(529, "x").body(Dialect::Gemini), json!({"error": {"code": 529, "message": "x"}}));
     }
 }

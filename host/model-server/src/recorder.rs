@@ -12,6 +12,7 @@ use crate::conversation::{self, Message, Role, field};
 use crate::demo::last_prompt;
 use crate::dialect::Dialect;
 use crate::prompt::unwrap_prompt;
+use crate::target::Target;
 
 /// One request to a model, as it came, and what became of its reply by the time of the snapshot.
 #[derive(Clone, Debug)]
@@ -35,6 +36,7 @@ pub struct RecordedRequest {
     pub state: ReplyState,
     /// When it ended.
     pub ended_at: Option<Instant>,
+    target: Target,
 }
 
 /// What became of a reply.
@@ -75,13 +77,19 @@ impl RecordedRequest {
     /// The model asked for.
     #[must_use]
     pub fn model(&self) -> &str {
-        field(&self.body, "model").as_str().unwrap_or_default()
+        match &self.target {
+            Target::Gemini { model, .. } => model,
+            Target::Body(_) => field(&self.body, "model").as_str().unwrap_or_default(),
+        }
     }
 
     /// Whether a stream is asked for.
     #[must_use]
     pub fn wants_stream(&self) -> bool {
-        field(&self.body, "stream").as_bool().unwrap_or_default()
+        match &self.target {
+            Target::Gemini { stream, .. } => *stream,
+            Target::Body(_) => field(&self.body, "stream").as_bool().unwrap_or_default(),
+        }
     }
 
     /// The conversation, the same for the same conversation in any dialect, the system prompt first.
@@ -143,7 +151,7 @@ struct Ring {
 
 /// A request before it has a number.
 pub(crate) struct Arrival {
-    pub(crate) dialect: Dialect,
+    pub(crate) target: Target,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Value,
@@ -162,7 +170,7 @@ impl Recorder {
         ring.seen = ring.seen.saturating_add(1);
         let request = RecordedRequest {
             number: ring.seen,
-            dialect: arrival.dialect,
+            dialect: arrival.target.dialect(),
             path: arrival.path,
             headers: arrival.headers,
             body: Arc::new(arrival.body),
@@ -170,6 +178,7 @@ impl Recorder {
             at: Instant::now(),
             state: ReplyState::Open,
             ended_at: None,
+            target: arrival.target,
         };
         ring.keep(request.clone());
         drop(ring);

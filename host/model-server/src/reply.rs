@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::answer::{Answer, Block, Finish, ToolCall, Usage, UsageReport};
+use crate::dialect::Dialect;
 use crate::gate::Gate;
 use crate::model_error::ModelError;
 use crate::stop::{Action, Place, Stop};
@@ -29,6 +30,7 @@ use crate::stop::{Action, Place, Stop};
 pub struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
+    retry_after: Option<u64>,
     pub(crate) content: Content,
     pub(crate) stops: Vec<Stop>,
     pub(crate) pace: Option<Duration>,
@@ -111,7 +113,7 @@ impl Reply {
     }
 
     fn from_content(status: u16, content: Content) -> Self {
-        Self { status, headers: Vec::new(), content, stops: Vec::new(), pace: None, split: None }
+        Self { status, headers: Vec::new(), retry_after: None, content, stops: Vec::new(), pace: None, split: None }
     }
 }
 
@@ -130,7 +132,8 @@ impl Reply {
         self.block(Block::Text(deltas.into_iter().map(Into::into).collect()))
     }
 
-    /// Adds a reasoning block in these deltas: `reasoning_content`, a reasoning summary, or a thinking block.
+    /// Adds a reasoning block in these deltas: `reasoning_content`, a reasoning summary, a thinking block, or
+    /// thoughts.
     #[must_use]
     pub fn reasoning<I>(self, deltas: I) -> Self
     where
@@ -192,10 +195,22 @@ impl Reply {
         self
     }
 
-    /// Adds `Retry-After`.
+    /// Says when to come back: `Retry-After`, or in an error of Gemini's, which has no such header, `RetryInfo`.
     #[must_use]
-    pub fn retry_after(self, seconds: u64) -> Self {
-        self.header("retry-after", seconds.to_string())
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The reply with the time to come back in the place that the dialect has for it.
+    pub(crate) fn timed(mut self, dialect: Dialect) -> Self {
+        let Some(seconds) = self.retry_after.take() else { return self };
+        match (self.content, dialect) {
+            (Content::Error(error), Dialect::Gemini) => {
+                Self { content: Content::Error(error.retry_delay(seconds)), ..self }
+            }
+            (content, _) => Self { content, ..self }.header("retry-after", seconds.to_string()),
+        }
     }
 
     /// Waits before the headers.

@@ -109,7 +109,7 @@ impl Script {
         self
     }
 
-    /// The models that `GET /v1/models` lists; `demo` unless given.
+    /// The models that `GET /v1/models` and `GET /v1beta/models` list; `demo` unless given.
     #[must_use]
     pub fn models<I>(mut self, models: I) -> Self
     where

@@ -23,6 +23,7 @@ use crate::script::{Responder, Script};
 use crate::socket::Line;
 use crate::sse;
 use crate::stop::{Action, Place, Stop};
+use crate::target::{Target, query};
 
 /// The largest request body: what real providers take (32 MiB) with room for a test beyond it.
 pub(crate) const MAX_BODY: usize = 64 * 1024 * 1024;
@@ -78,32 +79,53 @@ pub(crate) async fn serve(
 ) -> Result<Response<ReplyBody>, Broken> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
-    let anthropic = parts.headers.contains_key("anthropic-version");
-    match (Dialect::of_path(path), &parts.method) {
-        (Some(dialect), &Method::POST) => model_request(shared, line, dialect, parts, body).await,
-        (Some(dialect), _) => Ok(error(dialect, &ModelError::new(405, "only POST is allowed here"))),
-        (None, &Method::GET) if path == "/v1/models" => Ok(json(200, &models::list(&shared.models, anthropic))),
-        (None, _) => {
-            let dialect = if anthropic { Dialect::Anthropic } else { Dialect::ChatCompletions };
-            Ok(error(dialect, &ModelError::new(404, format!("no such path: {} {path}", parts.method))))
+    let dialect = spoken(&parts);
+    match (Target::of_path(path), &parts.method) {
+        (Some(Target::Gemini { stream: true, .. }), &Method::POST)
+            if query(&parts.uri, "alt").as_deref() != Some("sse") =>
+        {
+            // The real service streams a list of responses then, which no client here asks for.
+            Ok(error(dialect, &ModelError::new(501, "this server streams with alt=sse only")))
         }
+        (Some(target), &Method::POST) => model_request(shared, line, target, parts, body).await,
+        (Some(_), _) => Ok(error(dialect, &ModelError::new(405, "only POST is allowed here"))),
+        (None, &Method::GET) if path == "/v1/models" => {
+            Ok(json(200, &models::list(&shared.models, dialect == Dialect::Anthropic)))
+        }
+        (None, &Method::GET) if path == "/v1beta/models" => {
+            let page = models::page(&shared.models, &parts.uri);
+            Ok(page.map_or_else(|refusal| error(dialect, &refusal), |page| json(200, &page)))
+        }
+        (None, _) => Ok(error(dialect, &ModelError::new(404, format!("no such path: {} {path}", parts.method)))),
+    }
+}
+
+/// The dialect that a request is in: by its path, else by what only one dialect's clients send.
+fn spoken(parts: &Parts) -> Dialect {
+    let path = parts.uri.path();
+    let has = |name: &str| parts.headers.contains_key(name);
+    match Target::of_path(path) {
+        Some(target) => target.dialect(),
+        None if has("anthropic-version") => Dialect::Anthropic,
+        None if has("x-goog-api-key") || path.starts_with("/v1beta/") => Dialect::Gemini,
+        None => Dialect::ChatCompletions,
     }
 }
 
 async fn model_request(
     shared: Arc<Shared>,
     line: Arc<Line>,
-    dialect: Dialect,
+    target: Target,
     parts: Parts,
     body: Incoming,
 ) -> Result<Response<ReplyBody>, Broken> {
     let Some(bytes) = read_body(body).await? else {
-        return Ok(error(dialect, &ModelError::new(413, format!("the body is larger than {MAX_BODY} bytes"))));
+        return Ok(error(target.dialect(), &ModelError::new(413, format!("the body is larger than {MAX_BODY} bytes"))));
     };
     let parsed = serde_json::from_slice::<Value>(&bytes);
     let invalid = parsed.as_ref().err().map(|cause| format!("the body is no JSON: {cause}"));
     let (request, ticket, reply) = shared.receive(Arrival {
-        dialect,
+        target,
         path: parts.uri.to_string(),
         headers: headers(&parts.headers),
         body: parsed.unwrap_or_default(),
@@ -138,6 +160,7 @@ async fn respond(
     line: Arc<Line>,
     mut ticket: Ticket,
 ) -> Result<Response<ReplyBody>, Broken> {
+    let reply = reply.timed(request.dialect);
     let (status, own) = (reply.status, reply.headers);
     let mut stops = VecDeque::new();
     for Stop { place, action } in reply.stops {
@@ -242,8 +265,9 @@ fn head(
     if content_type == EVENT_STREAM {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }
-    let id = header_value(&format!("req_{}", request.number))?;
-    headers.insert(HeaderName::from_static(request.dialect.request_id_header()), id);
+    if let Some(name) = request.dialect.request_id_header() {
+        headers.insert(HeaderName::from_static(name), header_value(&format!("req_{}", request.number))?);
+    }
     for (name, value) in own {
         let key: HeaderName = name.parse().map_err(|cause: InvalidHeaderName| format!("header {name:?}: {cause}"))?;
         headers.insert(key, header_value(&value)?);

@@ -117,7 +117,8 @@ impl ModelServer {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`: the base URL for Anthropic's clients, which add `/v1/messages`.
+    /// `http://127.0.0.1:PORT`: the base URL for Anthropic's clients, which add `/v1/messages`, and for Gemini's, which
+    /// add `/v1beta/models/...`.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)

@@ -1,7 +1,7 @@
-//! Server-sent events, the way the three dialects write them.
+//! Server-sent events, the way the dialects write them.
 //!
 //! OpenAI's chat completions send bare `data:` lines; OpenAI's Responses and Anthropic's Messages put an `event:`
-//! line, equal to the data's own `type`, before each.
+//! line, equal to the data's own `type`, before each. Gemini ends lines with CR LF.
 
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
@@ -16,6 +16,13 @@ pub(crate) fn event(out: &mut BytesMut, name: Option<&str>, data: &impl Serializ
     out.extend_from_slice(b"data: ");
     json(out, data);
     out.extend_from_slice(b"\n\n");
+}
+
+/// Appends one event without a name, its lines ended the way Gemini does it.
+pub(crate) fn data_crlf(out: &mut BytesMut, data: &impl Serialize) {
+    out.extend_from_slice(b"data: ");
+    json(out, data);
+    out.extend_from_slice(b"\r\n\r\n");
 }
 
 /// Appends chat completions' end mark.
@@ -44,5 +51,8 @@ mod tests {
             &out[..],
             b"data: {\"a\":\"line\\nbreak\"}\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\ndata: [DONE]\n\n"
         );
+        let mut out = BytesMut::new();
+        data_crlf(&mut out, &json!({"a": "line\r\nbreak"}));
+        assert_eq!(&out[..], b"data: {\"a\":\"line\\r\\nbreak\"}\r\n\r\n");
     }
 }

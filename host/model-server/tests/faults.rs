@@ -12,7 +12,7 @@ mod client;
 
 use std::time::Duration;
 
-use client::{SOON, ask, connect, post, receive, reply_to, send};
+use client::{Question, SOON, ask, connect, post, receive, reply_to, send};
 use llmp_model_server::{Dialect, Gate, ModelError, ModelServer, Reply, ReplyState, Script};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -28,7 +28,8 @@ async fn start(reply: Reply) -> ModelServer {
 /// Sends a streaming request and leaves the connection to the test.
 async fn begin(server: &ModelServer, dialect: Dialect) -> TcpStream {
     let mut stream = connect(server).await;
-    send(&mut stream, "POST", dialect.path(), ask(dialect, "hi", true).to_string().as_bytes()).await.unwrap();
+    let Question { path, body } = ask(dialect, "hi", true);
+    send(&mut stream, "POST", &path, body.to_string().as_bytes()).await.unwrap();
     stream
 }
 
@@ -47,7 +48,7 @@ async fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
 async fn a_reset_before_the_headers_is_a_reset() {
     for dialect in Dialect::ALL {
         let server = start(Reply::text("x").reset()).await;
-        let got = post(&server, dialect, &ask(dialect, "hi", true)).await;
+        let got = post(&server, &ask(dialect, "hi", true)).await;
         assert_eq!((got.status, got.reset), (None, true));
         assert_eq!(server.requests()[0].state, ReplyState::Cut);
     }
@@ -76,17 +77,18 @@ async fn a_close_is_an_end_without_the_end_mark_and_without_a_reset() {
 #[tokio::test]
 async fn a_truncation_ends_http_but_not_the_dialect() {
     let ends = [(Dialect::ChatCompletions, "[DONE]"), (Dialect::Responses, "response.completed")];
-    for (dialect, end) in ends.into_iter().chain([(Dialect::Anthropic, "message_stop")]) {
+    for (dialect, end) in ends.into_iter().chain([(Dialect::Anthropic, "message_stop"), (Dialect::Gemini, "STOP")]) {
         let server = start(three().truncate_after(2)).await;
-        let got = post(&server, dialect, &ask(dialect, "hi", true)).await;
+        let got = post(&server, &ask(dialect, "hi", true)).await;
         assert!(got.complete && got.text().contains("two ") && !got.text().contains(end));
         assert_eq!(server.requests()[0].state, ReplyState::Cut);
         // The same beyond the last delta: all content, no end.
         let got = reply_to(dialect, true, three().truncate_after(usize::MAX)).await;
         assert!(got.complete && got.text().contains("three") && !got.text().contains(end));
-        // And before the first: the opening events only.
+        // And before the first: the opening events only, of which Gemini has none.
         let got = reply_to(dialect, true, three().truncate_after(0)).await;
-        assert!(got.complete && !got.body.is_empty() && !got.text().contains("one "));
+        assert!(got.complete && !got.text().contains("one "));
+        assert_eq!(got.body.is_empty(), dialect == Dialect::Gemini);
     }
 }
 
@@ -100,6 +102,8 @@ async fn an_error_in_mid_stream_has_the_shape_of_the_dialect() {
     assert_eq!(responses["response"]["error"]["message"], "too busy");
     let (name, anthropic) = reply_to(Dialect::Anthropic, true, broken()).await.events().pop().unwrap();
     assert_eq!((name.as_str(), &anthropic["error"]["type"]), ("error", &"overloaded_error".into()));
+    let (_, gemini) = reply_to(Dialect::Gemini, true, broken()).await.events().pop().unwrap();
+    assert_eq!((&gemini["error"]["code"], &gemini["error"]["message"]), (&529.into(), &"too busy".into()));
 }
 
 #[tokio::test]
@@ -193,7 +197,7 @@ async fn a_split_stream_is_the_same_bytes_in_small_chunks() {
 #[tokio::test]
 async fn a_split_works_on_whole_and_raw_replies_too() {
     let server = start(Reply::text("hello").split_bytes(5).pace(Duration::from_millis(1))).await;
-    let got = post(&server, Dialect::Responses, &ask(Dialect::Responses, "hi", false)).await;
+    let got = post(&server, &ask(Dialect::Responses, "hi", false)).await;
     assert!(got.complete && got.json()["status"] == "completed");
     assert_eq!(server.requests()[0].state, ReplyState::Finished);
     let raw = reply_to(Dialect::Responses, true, Reply::raw_events(["data: é\n\n"]).split_bytes(7)).await;
@@ -207,9 +211,9 @@ async fn the_server_serves_on_after_every_fault() {
     let server = ModelServer::start(script).await.unwrap();
     let ask = ask(Dialect::ChatCompletions, "hi", true);
     for _ in 0..3 {
-        post(&server, Dialect::ChatCompletions, &ask).await;
+        post(&server, &ask).await;
     }
-    assert!(post(&server, Dialect::ChatCompletions, &ask).await.complete);
+    assert!(post(&server, &ask).await.complete);
     let states: Vec<ReplyState> = server.requests().iter().map(|request| request.state).collect();
     assert_eq!(states, [ReplyState::Cut, ReplyState::Cut, ReplyState::Cut, ReplyState::Finished]);
     let mut idle = connect(&server).await;

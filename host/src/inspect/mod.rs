@@ -3,6 +3,7 @@
 mod component;
 mod description;
 
+use crate::digest::Digest;
 use crate::error::HostError;
 use crate::limits::Limits;
 use component::Shape;
@@ -34,6 +35,22 @@ pub enum Capability {
 }
 
 impl Capability {
+    /// What every plugin needs to answer at all, and what grants nothing by itself.
+    pub(crate) const HARMLESS: [Self; 5] = [Self::Permissions, Self::Catalog, Self::Timers, Self::Events, Self::Log];
+
+    /// All of them, in the order of the enum.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Http,
+        Self::Sidecar,
+        Self::Tools,
+        Self::Permissions,
+        Self::Catalog,
+        Self::Timers,
+        Self::Events,
+        Self::Log,
+        Self::Wasi,
+    ];
+
     /// The name of the interface.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -97,6 +114,8 @@ impl fmt::Display for Capability {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Inspection {
+    /// What a policy knows it by.
+    pub digest: Digest,
     /// What it says of itself.
     pub description: Description,
     /// What it can ask of the host, in the order of the enum.
@@ -125,11 +144,11 @@ pub fn inspect(bytes: &[u8], origin: &str, limits: &Limits) -> Result<Inspection
         let reason = format!("it has {} bytes; the limit is {}", bytes.len(), limits.component_bytes);
         return Err(refuse((reason, "raise `Limits::component_bytes` if you trust it")));
     }
-    let shape = Shape::read(bytes).map_err(refuse)?;
-    read_shape(shape, bytes.len()).map_err(refuse)
+    let shape = Shape::read(bytes, limits).map_err(refuse)?;
+    read_shape(shape, bytes).map_err(refuse)
 }
 
-fn read_shape(shape: Shape, size: usize) -> Result<Inspection, (String, &'static str)> {
+fn read_shape(shape: Shape, bytes: &[u8]) -> Result<Inspection, (String, &'static str)> {
     const OTHER_WORLD: &str = "build it for the world in this project's wit/ directory";
     if !shape.exports.iter().any(|name| name.starts_with("llm:provider/provider@0.1.")) {
         let reason = "it is a component of another world: it does not export `llm:provider/provider@0.1`";
@@ -146,11 +165,12 @@ fn read_shape(shape: Shape, size: usize) -> Result<Inspection, (String, &'static
         "add the section after the build, as the build script of this project's plugins does",
     ))?;
     Ok(Inspection {
+        digest: Digest::of(bytes),
         description: Description::parse(&text)
             .map_err(|reason| (reason, "correct the plugin's description and build it again"))?,
         capabilities,
         imports: shape.imports,
-        size,
+        size: bytes.len(),
         initial_memory: shape.initial_memory,
         maximum_memory: shape.maximum_memory,
     })

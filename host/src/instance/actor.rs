@@ -20,17 +20,27 @@ use crate::effect::Effect;
 use crate::error::{HostError, PluginFault, TurnError};
 use crate::limits::Limits;
 use crate::plugin::Plugin;
+use crate::quota::{Hold, Quota, QuotaExceeded};
 use crate::sandbox::{Sandbox, coarse};
+use crate::secret::Secrets;
 use crate::tasks;
 use crate::tenant::Tenant;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Starts the actor of a configured sandbox. It ends when the last address is dropped, after `Mail::Close`, or on a fault.
-pub(super) fn start(tenant: Tenant, plugin: &Plugin, sandbox: Sandbox, observer: Option<Arc<dyn Observer>>) -> Address {
-    let limits = plugin.host().limits().clone();
+pub(super) fn start(
+    tenant: Tenant,
+    plugin: &Plugin,
+    sandbox: Sandbox,
+    secrets: Arc<Secrets>,
+    hold: Hold,
+    observer: Option<Arc<dyn Observer>>,
+) -> Address {
+    let limits = tenant.0.limits.clone();
     let (mail, inbox) = mpsc::channel(limits.mailbox);
     let (sender, inputs) = mpsc::channel(limits.mailbox);
     let signals = Arc::new(Signals::default());
@@ -43,10 +53,11 @@ pub(super) fn start(tenant: Tenant, plugin: &Plugin, sandbox: Sandbox, observer:
         signals: Arc::clone(&signals),
         turns: Turns::default(),
         queries: Queries::default(),
-        sessions: BTreeSet::new(),
+        sessions: BTreeMap::new(),
+        _hold: hold,
         timers: Timers::default(),
         log: PluginLog::new(&plugin.inspection().description.name, &limits),
-        outside: Outside::new(tenant.clone(), sender),
+        outside: Outside::new(tenant.clone(), secrets, sender),
         due: Vec::new(),
         closing: None,
         observer,
@@ -66,7 +77,9 @@ struct Actor {
     signals: Arc<Signals>,
     turns: Turns,
     queries: Queries,
-    sessions: BTreeSet<SessionId>,
+    sessions: BTreeMap<SessionId, Hold>,
+    /// The instance's place among those of its tenant.
+    _hold: Hold,
     timers: Timers,
     log: PluginLog,
     outside: Outside,
@@ -186,12 +199,23 @@ impl Actor {
             }
             return;
         }
-        if self.sessions.insert(turn.session) {
-            self.due.push(Input::OpenSession(turn.session));
+        if let Err(refused) = self.open_session(turn.session) {
+            if let Some(reader) = open.reader {
+                send_last(reader, refused.into());
+            }
+            return;
         }
         self.timers.set(TimerKey::TurnDeadline(turn.id), Instant::now() + open.deadline);
         self.turns.insert(turn.id, open);
         self.due.push(Input::StartTurn(turn));
+    }
+
+    fn open_session(&mut self, session: SessionId) -> Result<(), QuotaExceeded> {
+        if let Entry::Vacant(unknown) = self.sessions.entry(session) {
+            unknown.insert(self.tenant.0.ledger.hold(Quota::Sessions, 1)?);
+            self.due.push(Input::OpenSession(session));
+        }
+        Ok(())
     }
 
     fn ask(&mut self, id: QueryId, query: Query) {
@@ -215,7 +239,7 @@ impl Actor {
             for turn in self.turns.of_session(session) {
                 self.cancel(turn, CancelCause::Owner);
             }
-            if self.sessions.remove(&session) {
+            if self.sessions.remove(&session).is_some() {
                 self.due.push(Input::CloseSession(session));
             }
         }
@@ -260,14 +284,16 @@ impl Actor {
     async fn handle(&mut self) -> Result<(), End> {
         let inputs = std::mem::take(&mut self.due);
         let Some(mut sandbox) = self.sandbox.take() else { return Err(End::Closed(None)) };
-        let permit = Arc::clone(&self.tenant.0.host.0.cpu).acquire_owned().await.map_err(|_| End::Closed(None))?;
+        let ledger = &self.tenant.0.ledger;
+        ledger.check(Quota::CpuMillis).map_err(PluginFault::Quota)?;
+        let permit = self.tenant.0.cpu.acquire().await;
         let now = coarse(self.started);
         let call = tokio::task::spawn_blocking(move || {
-            let called = sandbox.handle(now, &inputs);
-            drop(permit);
-            (sandbox, inputs, called)
+            let (called, computed) = sandbox.handle_with(permit, now, &inputs);
+            (sandbox, inputs, called, computed)
         });
-        let (sandbox, inputs, called) = call.await.map_err(|_| End::Closed(None))?;
+        let (sandbox, inputs, called, computed) = call.await.map_err(|_| End::Closed(None))?;
+        ledger.computed(computed);
         let effects = called?;
         self.sandbox = Some(sandbox);
         if let Some(observer) = &self.observer {
@@ -334,6 +360,9 @@ impl Actor {
     }
 
     async fn emit(&mut self, turn: TurnId, event: Event) -> Result<(), PluginFault> {
+        if let Some((before, now)) = self.turns.spent(turn, &event) {
+            self.tenant.0.ledger.reported(&before, &now);
+        }
         self.room(turn).await;
         match self.turns.deliver(turn, event)? {
             Delivered::Ok => {}
@@ -352,7 +381,7 @@ impl Actor {
         if self.turns.len() >= turns {
             return Some(HostError::Limit { limit: "turns", configured: turns });
         }
-        let another = !self.sessions.contains(&session) && self.sessions.len() >= sessions;
+        let another = !self.sessions.contains_key(&session) && self.sessions.len() >= sessions;
         another.then_some(HostError::Limit { limit: "sessions", configured: sessions })
     }
 

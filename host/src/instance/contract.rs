@@ -4,6 +4,9 @@ use crate::bindings::llm::provider::events::{BlockKind, Event};
 use crate::bindings::llm::provider::types::Block;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Blocks of an attempt that are remembered. Answers have some dozen; a plugin must not make the host remember without end.
+const BLOCKS: usize = 10_000;
+
 /// The state of a block within the attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BlockState {
@@ -62,6 +65,9 @@ impl Contract {
 
     fn start_block(&mut self, index: u32, kind: &BlockKind) -> Result<(), String> {
         self.need_attempt("block-started")?;
+        if self.blocks.len() >= BLOCKS {
+            return Err(format!("it began more than {BLOCKS} blocks"));
+        }
         let state = match kind {
             BlockKind::Text => BlockState::Text,
             BlockKind::Thinking => BlockState::Thinking,

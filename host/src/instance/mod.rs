@@ -14,10 +14,12 @@ mod toolbox;
 mod tools;
 mod turns;
 
+use crate::bindings::exports::llm::provider::provider::Setup;
 use crate::bindings::llm::provider::catalog::{Allowance, Model};
 use crate::error::{HostError, TurnError};
 use crate::inspect::Capability;
 use crate::plugin::Plugin;
+use crate::quota::Quota;
 use crate::retry::Health;
 use crate::session::Session;
 use crate::tenant::Tenant;
@@ -59,7 +61,7 @@ impl Instance {
     pub(crate) fn new(tenant: Tenant, plugin: Plugin, config: String) -> Self {
         let description = &plugin.inspection().description;
         let name = format!("{} {}", description.name, description.version);
-        let health = tenant.0.providers.of(name, &config, tenant.0.host.limits().providers);
+        let health = tenant.0.providers.of(name, &config, tenant.0.limits.providers);
         Self(Arc::new(Shared {
             tenant,
             plugin,
@@ -160,7 +162,7 @@ impl Shared {
 
     /// A random number no other instance of the tenant draws.
     pub(crate) fn draw(&self) -> u64 {
-        drawn(self.tenant.0.policy.seed, std::ptr::from_ref(self).addr() as u64, self.next_id())
+        drawn(self.tenant.0.seed, std::ptr::from_ref(self).addr() as u64, self.next_id())
     }
 
     /// The running actor; starts one when there is none, or none any more.
@@ -176,17 +178,18 @@ impl Shared {
 
     async fn start_actor(&self) -> Result<Address, TurnError> {
         let generation = self.generation.fetch_add(1, Ordering::Relaxed);
-        let seed = seed(self.tenant.0.policy.seed, std::ptr::from_ref(self).addr() as u64, generation);
-        let permit = Arc::clone(&self.tenant.0.host.0.cpu).acquire_owned().await.map_err(|_| HostError::Closed)?;
-        let (plugin, config, secrets) = (self.plugin.clone(), self.config.clone(), self.tenant.0.secrets.infos());
-        let made = tokio::task::spawn_blocking(move || {
-            let made = plugin.sandbox(&config, secrets, seed);
-            drop(permit);
-            made
-        });
+        let seed = seed(self.tenant.0.seed, std::ptr::from_ref(self).addr() as u64, generation);
+        let ledger = Arc::clone(&self.tenant.0.ledger);
+        ledger.check(Quota::CpuMillis)?;
+        let hold = ledger.hold(Quota::Instances, 1)?;
+        let secrets = self.tenant.secrets().await?;
+        let permit = self.tenant.0.cpu.acquire().await;
+        let (plugin, limits) = (self.plugin.clone(), self.tenant.0.limits.clone());
+        let setup = Setup { config: self.config.clone(), secrets: secrets.infos(), seed };
+        let made = tokio::task::spawn_blocking(move || plugin.sandbox_of(&setup, &limits, &ledger, permit));
         let sandbox = made.await.map_err(|_| HostError::Closed)??;
         let observer = self.observer.get().cloned();
-        Ok(actor::start(self.tenant.clone(), &self.plugin, sandbox, observer))
+        Ok(actor::start(self.tenant.clone(), &self.plugin, sandbox, secrets, hold, observer))
     }
 }
 

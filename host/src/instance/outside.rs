@@ -7,8 +7,9 @@ use crate::bindings::llm::provider::http_types::RequestId;
 use crate::bindings::llm::provider::secrets::Chunk;
 use crate::bindings::llm::provider::sidecar::{SidecarId, Spec, StopMode};
 use crate::limits::Limits;
+use crate::quota::Quota;
 use crate::scrub::Scrubber;
-use crate::secret::Destination;
+use crate::secret::{Destination, Secrets};
 use crate::sidecar::{Order, Run, RunContext, SidecarProgram, SidecarUnavailable};
 use crate::tenant::Tenant;
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 /// What runs outside on behalf of an instance. Dropping it ends all of it.
 pub(crate) struct Outside {
     tenant: Tenant,
+    secrets: Arc<Secrets>,
     pub(crate) scrubber: Scrubber,
     inputs: mpsc::Sender<Input>,
     sidecars: BTreeMap<SidecarId, (String, Run)>,
@@ -25,13 +27,13 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    pub(crate) fn new(tenant: Tenant, inputs: mpsc::Sender<Input>) -> Self {
-        let scrubber = Scrubber::new(&tenant.0.secrets);
-        Self { tenant, scrubber, inputs, sidecars: BTreeMap::new(), requests: Requests::default() }
+    pub(crate) fn new(tenant: Tenant, secrets: Arc<Secrets>, inputs: mpsc::Sender<Input>) -> Self {
+        let scrubber = Scrubber::new(&secrets);
+        Self { tenant, secrets, scrubber, inputs, sidecars: BTreeMap::new(), requests: Requests::default() }
     }
 
     fn limits(&self) -> &Limits {
-        &self.tenant.0.host.0.limits
+        &self.tenant.0.limits
     }
 
     /// True while a sidecar runs.
@@ -73,11 +75,16 @@ impl Outside {
                 return Err(refused(message, None));
             }
             let to = Destination::SidecarVariable { sidecar: spec.name.clone(), variable: wanted.name.clone() };
-            let value = self.tenant.0.secrets.resolve(&wanted.secret, &to);
+            let value = self.secrets.resolve(&wanted.secret, &to);
             let hint = Some("bind the secret to this destination in the policy");
             secret_variables.push((wanted.name.clone(), value.map_err(|message| refused(message, hint))?));
         }
+        let hold = self.tenant.0.ledger.hold(Quota::Sidecars, 1);
+        let hold = hold.map_err(|exceeded| {
+            refused(exceeded.to_string(), Some("end one first, or grant more in the tenant's policy"))
+        })?;
         Ok(RunContext {
+            _hold: hold,
             id,
             program,
             tenant_directory: self.tenant.0.policy.directory.clone(),
@@ -101,7 +108,7 @@ impl Outside {
     pub(crate) fn send_sidecar(&mut self, id: SidecarId, data: Vec<Chunk>) -> Result<(), String> {
         let Some((name, run)) = self.sidecars.get(&id) else { return Ok(()) };
         let to = Destination::SidecarInput { sidecar: name.clone() };
-        let bytes = self.tenant.0.secrets.join(data, &to)?;
+        let bytes = self.secrets.join(data, &to)?;
         if !run.order(Order::Write(bytes)) {
             tracing::warn!(sidecar = name, "the sidecar does not read its input and is ended");
             self.stop_sidecar(id, StopMode::Kill);
@@ -126,7 +133,7 @@ impl Outside {
 
     /// Sends a request; a refusal is an input.
     pub(crate) fn send_http(&mut self, id: RequestId, request: Request) -> Option<Input> {
-        self.requests.send(id, request, &self.tenant, &self.scrubber, self.inputs.clone())
+        self.requests.send(id, request, &self.tenant, &self.secrets, &self.scrubber, self.inputs.clone())
     }
 
     pub(crate) fn cancel_http(&mut self, id: RequestId) {

@@ -3,13 +3,13 @@
 use crate::bindings::exports::llm::provider::provider::{HttpBytes, HttpFault, HttpHead, Input};
 use crate::bindings::llm::provider::http::{Header, Request};
 use crate::bindings::llm::provider::http_types::{Failure, FailureKind, RequestId, Response, ResponseHeader};
+use crate::quota::{Ledger, Quota};
 use crate::scrub::Scrubber;
-use crate::secret::Destination;
+use crate::secret::{Destination, Secrets};
 use crate::tenant::Tenant;
 use llm_provider_http as http;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -24,6 +24,7 @@ impl Requests {
         id: RequestId,
         request: Request,
         tenant: &Tenant,
+        secrets: &Secrets,
         scrubber: &Scrubber,
         inputs: mpsc::Sender<Input>,
     ) -> Option<Input> {
@@ -31,11 +32,19 @@ impl Requests {
         let Some(egress) = &tenant.0.policy.egress else {
             return Some(refused(id, FailureKind::Denied, "the policy grants no origins".to_owned()));
         };
-        let request = match fill(request, tenant) {
+        let ledger = &tenant.0.ledger;
+        let spendable = [Quota::HttpRequests, Quota::HttpBytes, Quota::Tokens, Quota::PremiumRequests];
+        if let Some(exceeded) = spendable.into_iter().find_map(|quota| ledger.check(quota).err()) {
+            return Some(refused(id, FailureKind::Denied, exceeded.to_string()));
+        }
+        let request = match fill(request, secrets) {
             Ok(request) => request,
             Err(reason) => return Some(refused(id, FailureKind::Denied, reason)),
         };
-        let sink = Sink { id, inputs, scrubber: scrubber.clone(), body: Mutex::new(scrubber.clone()) };
+        ledger.spend(Quota::HttpRequests, 1);
+        ledger.spend(Quota::HttpBytes, u64::try_from(request.body.len()).unwrap_or(u64::MAX));
+        let ledger = Arc::clone(ledger);
+        let sink = Sink { id, inputs, ledger, scrubber: scrubber.clone(), body: Mutex::new(scrubber.clone()) };
         self.0.insert(id, egress.send(request, sink));
         None
     }
@@ -50,18 +59,18 @@ fn refused(id: RequestId, kind: FailureKind, message: String) -> Input {
 }
 
 /// Puts secrets into headers and body, each only where it is granted: a header of this origin.
-fn fill(request: Request, tenant: &Tenant) -> Result<http::Request, String> {
+fn fill(request: Request, secrets: &Secrets) -> Result<http::Request, String> {
     let origin = http::Origin::of(&request.url).map_err(|error| error.to_string())?.to_string();
     let mut filled = http::Request::new(request.method, request.url);
     filled.first_byte_timeout = request.first_byte_timeout.map(Duration::from_millis);
     for Header { name, value } in request.headers {
         let to = Destination::HttpHeader { origin: origin.clone(), header: name.to_ascii_lowercase() };
-        let value = tenant.0.secrets.join(value, &to)?;
+        let value = secrets.join(value, &to)?;
         filled = filled.header(name, value.as_slice());
     }
     // No secret is ever granted to a body: the header that is not there cannot be granted either.
     let nowhere = Destination::HttpHeader { origin, header: String::new() };
-    let mut body = tenant.0.secrets.join(request.body, &nowhere)?;
+    let mut body = secrets.join(request.body, &nowhere)?;
     filled.body = std::mem::take(&mut *body).into();
     Ok(filled)
 }
@@ -70,6 +79,7 @@ fn fill(request: Request, tenant: &Tenant) -> Result<http::Request, String> {
 struct Sink {
     id: RequestId,
     inputs: mpsc::Sender<Input>,
+    ledger: Arc<Ledger>,
     scrubber: Scrubber,
     body: Mutex<Scrubber>,
 }
@@ -112,6 +122,9 @@ impl Sink {
 
 impl http::EventSink for Sink {
     async fn deliver(&self, event: http::Event) -> Result<(), http::Closed> {
+        if let http::Event::Chunk(bytes) = &event {
+            self.ledger.spend(Quota::HttpBytes, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        }
         for input in self.inputs(event) {
             self.inputs.send(input).await.map_err(|_| http::Closed)?;
         }

@@ -65,6 +65,8 @@ pub(crate) struct OpenTurn {
     /// makes sense any more.
     behind: bool,
     contract: Contract,
+    /// The usage the plugin has reported so far.
+    reported: Usage,
 }
 
 impl OpenTurn {
@@ -85,6 +87,7 @@ impl OpenTurn {
             called: Called::default(),
             behind: false,
             contract: Contract::default(),
+            reported: Usage::default(),
         }
     }
 
@@ -147,6 +150,18 @@ impl Turns {
     pub(crate) fn awaited(&self, id: TurnId) -> Option<mpsc::Sender<TurnItem>> {
         let turn = self.0.get(&id).filter(|turn| turn.cancelled.is_none())?;
         turn.reader.clone()
+    }
+
+    /// What an open turn had cost before an event that reports it, and what it has cost by it.
+    pub(crate) fn spent(&mut self, id: TurnId, event: &Event) -> Option<(Usage, Usage)> {
+        let now = match event {
+            Event::Usage(usage) => *usage,
+            Event::Finished(finished) => finished.usage,
+            Event::Failed(failed) => failed.usage,
+            _ => return None,
+        };
+        let turn = self.0.get_mut(&id)?;
+        Some((std::mem::replace(&mut turn.reported, now), now))
     }
 
     /// Hands an event to the turn's reader, in whose queue there is room. Where there is none the turn is cancelled: what

@@ -10,6 +10,7 @@ use crate::bindings::llm::provider::events::{Event, Notice, NoticeKind};
 use crate::bindings::llm::provider::types::Message;
 use crate::error::{HostError, TurnError, one_line};
 use crate::instance::TurnItem;
+use crate::quota::{Hold, Quota};
 use crate::tasks::{self, Task};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -35,6 +36,8 @@ pub(crate) struct Driver {
     due: VecDeque<TurnItem>,
     retries: u32,
     deadline: Deadline,
+    /// The turn's place among those of its tenant.
+    _hold: Hold,
     /// Waits run here: a reader may poll from anywhere.
     runtime: Handle,
 }
@@ -64,9 +67,10 @@ impl Driver {
     pub(crate) async fn start(mut asked: Asked, keep: bool) -> Result<Self, TurnError> {
         let shared = Arc::clone(&asked.instance.0);
         let policy = asked.request.retry;
+        let hold = shared.tenant.0.ledger.hold(Quota::Turns, 1)?;
         let admission = shared.health.admit(&policy, Instant::now().into_std(), true)?;
         let address = shared.address().await?;
-        let allowed = asked.request.deadline.unwrap_or(shared.plugin.host().limits().turn_deadline);
+        let allowed = asked.request.deadline.unwrap_or(shared.tenant.0.limits.turn_deadline);
         let again = keep || policy.retries();
         let history = if again { asked.history().to_vec() } else { asked.take_history() };
         let control = Arc::new(Control::default());
@@ -81,6 +85,7 @@ impl Driver {
             due: VecDeque::new(),
             retries: 0,
             deadline: Deadline::new(allowed),
+            _hold: hold,
             runtime: Handle::current(),
         })
     }

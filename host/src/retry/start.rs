@@ -7,6 +7,7 @@ use crate::bindings::llm::provider::errors::Error as ProviderError;
 use crate::bindings::llm::provider::types::{Message, SessionId, TurnId};
 use crate::error::{HostError, TurnError};
 use crate::instance::{Address, Called, Instance, Mail, OpenTurn, Toolbox, TurnItem};
+use crate::quota::Quota;
 use crate::session::TurnRequest;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -88,7 +89,10 @@ impl Asked {
         control: &Control,
     ) -> Result<Begun, TurnError> {
         let shared = &self.instance.0;
-        let (events, stream) = mpsc::channel(shared.plugin.host().limits().turn_events);
+        for spent in [Quota::Tokens, Quota::PremiumRequests] {
+            shared.tenant.0.ledger.check(spent)?;
+        }
+        let (events, stream) = mpsc::channel(shared.tenant.0.limits.turn_events);
         let id = shared.next_id();
         let mut open = OpenTurn::new(self.session, events, Arc::clone(&self.tools), allowed);
         open.called = self.called.clone();

@@ -2,6 +2,7 @@
 
 use crate::error::PluginFault;
 use crate::limits::Limits;
+use crate::quota::Hold;
 use wasmtime::ResourceLimiter;
 
 pub(crate) struct Limiter {
@@ -10,11 +11,14 @@ pub(crate) struct Limiter {
     memory_used: usize,
     table_used: usize,
     refused: Option<PluginFault>,
+    /// What the tenant holds of memory for this instance; none outside of a tenant.
+    account: Option<Hold>,
 }
 
 impl Limiter {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, account: Option<Hold>) -> Self {
         Self {
+            account,
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
             memory_used: 0,
@@ -44,8 +48,15 @@ impl ResourceLimiter for Limiter {
         let grown = grow(&mut self.memory_used, current, desired, self.memory_bytes);
         if let Err(observed) = grown {
             self.refused = Some(PluginFault::Limit { limit: "memory_bytes", configured: self.memory_bytes, observed });
+            return Ok(false);
         }
-        Ok(grown.is_ok())
+        let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
+        let held = self.account.as_mut().map_or(Ok(()), |account| account.grow(more));
+        if let Err(exceeded) = held {
+            self.memory_used = self.memory_used.saturating_sub(desired.saturating_sub(current));
+            self.refused = Some(PluginFault::Quota(exceeded));
+        }
+        Ok(held.is_ok())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -64,7 +75,7 @@ mod tests {
 
     #[test]
     fn several_memories_count_together() {
-        let mut limiter = Limiter::new(&Limits { memory_bytes: 100, ..Limits::default() });
+        let mut limiter = Limiter::new(&Limits { memory_bytes: 100, ..Limits::default() }, None);
         assert!(limiter.memory_growing(0, 60, None).expect("no trap"));
         assert!(!limiter.memory_growing(0, 60, None).expect("no trap"));
         assert!(limiter.memory_growing(0, 40, None).expect("no trap"));

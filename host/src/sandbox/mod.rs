@@ -8,12 +8,14 @@ mod wasi;
 
 use crate::bindings::LlmProviderPre;
 use crate::bindings::exports::llm::provider::provider::{Input, Setup};
+use crate::cpu::Permit;
 use crate::effect::Effect;
 use crate::error::{PluginFault, TurnError, one_line};
 use crate::limits::Limits;
+use crate::quota::Hold;
 use crate::{bindings::LlmProvider, error::HostError};
 pub(crate) use state::State;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
@@ -32,24 +34,42 @@ impl Sandbox {
     /// # Errors
     /// [`TurnError::Provider`] when the plugin refuses its configuration, [`TurnError::Fault`] when it is stopped while it
     /// looks at it, [`TurnError::Host`] when no room for another instance is left.
-    pub(crate) fn new(pre: &LlmProviderPre<State>, limits: &Limits, setup: &Setup) -> Result<Self, TurnError> {
-        let mut store = Store::new(pre.engine(), State::new(limits, setup.seed));
+    ///
+    /// Gives back too how long it computed, where it has an `account`.
+    pub(crate) fn new(
+        pre: &LlmProviderPre<State>,
+        limits: &Limits,
+        setup: &Setup,
+        account: Option<Account>,
+    ) -> (Result<Self, TurnError>, Duration) {
+        let mut store = Store::new(pre.engine(), State::new(limits, setup.seed, account));
+        let made = Self::configured(&mut store, pre, limits, setup);
+        let computed = store.data_mut().end_permit();
+        (made.map(|plugin| Self { store, plugin }), computed)
+    }
+
+    fn configured(
+        store: &mut Store<State>,
+        pre: &LlmProviderPre<State>,
+        limits: &Limits,
+        setup: &Setup,
+    ) -> Result<LlmProvider, TurnError> {
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(limits.call_data_bytes);
         store.epoch_deadline_callback(|mut context| {
             if budget::is_used_up(context.data_mut()) {
-                Err(Trap::Interrupt.into())
-            } else {
-                Ok(UpdateDeadline::Continue(1))
+                return Err(Trap::Interrupt.into());
             }
+            context.data_mut().share_core();
+            Ok(UpdateDeadline::Continue(1))
         });
-        state::begin_call(&mut store);
-        let plugin = pre.instantiate(&mut store).map_err(|error| instantiate_error(&store, limits, &error))?;
-        let answer = plugin.llm_provider_provider().call_configure(&mut store, setup);
+        state::begin_call(store);
+        let plugin = pre.instantiate(&mut *store).map_err(|error| instantiate_error(store, limits, &error))?;
+        let answer = plugin.llm_provider_provider().call_configure(&mut *store, setup);
         match answer {
-            Ok(Ok(())) => Ok(Self { store, plugin }),
+            Ok(Ok(())) => Ok(plugin),
             Ok(Err(refused)) => Err(refused.into()),
-            Err(error) => Err(fault(&store, &error).into()),
+            Err(error) => Err(fault(store, &error).into()),
         }
     }
 
@@ -64,6 +84,25 @@ impl Sandbox {
         called.map_err(|error| fault(&self.store, &error))?;
         Ok(self.store.data_mut().take_effects())
     }
+
+    /// As [`Sandbox::handle`], with the right to a core; gives back too how long it computed. While the call goes on,
+    /// other tenants' may go first.
+    pub(crate) fn handle_with(
+        &mut self,
+        permit: Permit,
+        now: u64,
+        inputs: &[Input],
+    ) -> (Result<Vec<Effect>, PluginFault>, Duration) {
+        self.store.data_mut().begin_permit(permit);
+        let called = self.handle(now, inputs);
+        (called, self.store.data_mut().end_permit())
+    }
+}
+
+/// Whose memory and computing a sandbox's are.
+pub(crate) struct Account {
+    pub(crate) memory: Hold,
+    pub(crate) permit: Permit,
 }
 
 /// Everything a plugin can import.

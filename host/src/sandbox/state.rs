@@ -1,8 +1,10 @@
 //! What the host keeps for an instance while its code runs.
 
+use super::Account;
 use super::limiter::Limiter;
 use super::wasi::Wasi;
 use crate::bindings::llm::provider::log::Level;
+use crate::cpu::Permit;
 use crate::effect::Effect;
 use crate::error::PluginFault;
 use crate::limits::Limits;
@@ -19,15 +21,19 @@ pub(crate) struct State {
     pub(super) call_budget: Duration,
     pub(super) call_data_bytes: usize,
     pub(super) wasi: Wasi,
+    /// The core the running call has, when it must share it.
+    permit: Option<Permit>,
     max_effects: usize,
     effects: Vec<Effect>,
     fault: Option<PluginFault>,
 }
 
 impl State {
-    pub(super) fn new(limits: &Limits, seed: u64) -> Self {
+    pub(super) fn new(limits: &Limits, seed: u64, account: Option<Account>) -> Self {
+        let (memory, permit) = account.map(|account| (account.memory, account.permit)).unzip();
         Self {
-            limiter: Limiter::new(limits),
+            limiter: Limiter::new(limits, memory),
+            permit,
             started: Instant::now(),
             computed: None,
             call_budget: limits.call_budget,
@@ -36,6 +42,23 @@ impl State {
             max_effects: limits.call_effects,
             effects: Vec::new(),
             fault: None,
+        }
+    }
+
+    pub(super) fn begin_permit(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+    }
+
+    /// Gives the core back, and says how long it was used.
+    pub(super) fn end_permit(&mut self) -> Duration {
+        self.permit.take().map_or(Duration::ZERO, |permit| permit.computed())
+    }
+
+    /// Lets another tenant's call go first, if one should. What was waited is no part of the call.
+    pub(super) fn share_core(&mut self) {
+        if let Some(permit) = &mut self.permit {
+            let waited = permit.tick();
+            self.started += waited;
         }
     }
 

@@ -6,6 +6,7 @@ use crate::bindings::exports::llm::provider::provider::{Input, SidecarBytes, Sid
 use crate::bindings::llm::provider::sidecar::StopMode;
 use crate::bindings::llm::provider::sidecar_types::{Exit, SidecarId, Started};
 use crate::limits::Limits;
+use crate::quota::Hold;
 use crate::scrub::Scrubber;
 use crate::tasks::{self, Task};
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ pub(crate) struct RunContext {
     pub(crate) limits: Limits,
     /// Where its inputs go. A full mailbox stops the reading.
     pub(crate) inputs: mpsc::Sender<Input>,
+    /// Its place among the sidecars of its tenant, kept until its process has ended.
+    pub(crate) _hold: Hold,
 }
 
 /// Something to do with a run.

@@ -1,9 +1,8 @@
 //! What an instance costs: time to make one, memory to keep it, time to load the plugin from the cache.
 
 use crate::driver::CONFIG;
-use crate::{best, figure, micros, millis, timed};
+use crate::{best, figure, micros, millis, resident, timed};
 use llm_provider_host::{Host, HostConfig, Plugin};
-use std::fs;
 
 pub(crate) fn run(short: bool) {
     let (count, runs) = if short { (20, 1) } else { (500, 7) };
@@ -25,11 +24,4 @@ pub(crate) fn run(short: bool) {
     figure("resident memory of an idle instance", &format!("{} KiB", each >> 10), "<= 64 KiB");
     figure("load the plugin from the cache of compiled plugins", &millis(warm), "<= 5 ms");
     figure("  compile it, the first time", &millis(cold), "");
-}
-
-/// Bytes of this process in memory.
-fn resident() -> usize {
-    let text = fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("Rss:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).unwrap_or(0) << 10
 }

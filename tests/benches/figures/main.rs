@@ -7,6 +7,7 @@ mod boundary;
 mod driver;
 mod instances;
 mod native;
+mod scale;
 mod sse;
 mod stream;
 
@@ -20,6 +21,14 @@ fn main() {
     instances::run(short);
     stream::run(short);
     sse::run(short);
+    scale::run(short);
+}
+
+/// Bytes of this process in memory.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("Rss:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).unwrap_or(0) << 10
 }
 
 /// Prints a figure beside what it should be.

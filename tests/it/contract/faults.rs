@@ -94,6 +94,10 @@ async fn a_complete_answer_counts_though_the_connection_breaks(subject: Subject)
             "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n",
             "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n",
         ),
+        Flavor::Gemini => concat!(
+            "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"All.\"}]}}]}\r\n\r\n",
+            "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\r\n\r\n",
+        ),
     };
     rig.model.push(Reply::raw_events([events, ": never sent\n\n"]).close_after(1)).expect("room");
     let seen = rig.ask("all of it?").await;

@@ -1,8 +1,9 @@
 //! The model sees the conversation that the caller gives, and nothing else.
 
 use super::Subject;
+use super::probe::{Probe, call};
 use llm_provider_host::wit::errors::ErrorKind;
-use llm_provider_host::{Message, Role, TurnRequest, user_message};
+use llm_provider_host::{Message, Role, ToolOwner, TurnRequest, user_message};
 use llmp_model_server::{Reply, Role as Spoken, Script};
 use llmp_tests::rig::{Flavor, Rig, conversation, once};
 
@@ -14,8 +15,12 @@ contract! {
     http: [
         b03_any_history_is_given_as_it_is,
         thinking_goes_back_to_whom_it_came_from,
+        thinking_before_a_call_goes_back_with_its_result,
     ]
 }
+
+/// What the model server signs thinking with.
+const SIGNATURE: &str = "c2lnbmVkLWJ5LWxsbXAtbW9kZWwtc2VydmVy";
 
 fn spoken(texts: &[&str]) -> Vec<(Spoken, String)> {
     let roles = [Spoken::User, Spoken::Assistant].into_iter().cycle();
@@ -66,8 +71,7 @@ async fn thinking_goes_back_to_whom_it_came_from(subject: Subject) {
     let assistant = request.messages().into_iter().find(|message| message.role == Spoken::Assistant).expect("it spoke");
     let (thought, proof) = if subject.signs_thinking() { ("deep thought", true) } else { ("", false) };
     assert_eq!((assistant.reasoning.as_str(), assistant.text.as_str()), (thought, "42"));
-    let signature = "c2lnbmVkLWJ5LWxsbXAtbW9kZWwtc2VydmVy";
-    assert_eq!(request.body.to_string().contains(signature), proof, "{}", request.body);
+    assert_eq!(request.body.to_string().contains(SIGNATURE), proof, "{}", request.body);
     // To another provider it means nothing, and so is not sent.
     for flavor in Flavor::ALL.into_iter().filter(|flavor| *flavor != subject.flavor()) {
         let other = Rig::http(Script::echo(), flavor).await;
@@ -75,7 +79,22 @@ async fn thinking_goes_back_to_whom_it_came_from(subject: Subject) {
         carried.push(user_message("and you?"));
         other.turn(&other.instance.session(), once(carried)).await.answered();
         assert_eq!(other.last_request().dialogue(), spoken(&["the answer?", "42", "and you?"]), "{flavor:?}");
-        assert!(!other.last_request().body.to_string().contains(signature), "{flavor:?}");
+        assert!(!other.last_request().body.to_string().contains(SIGNATURE), "{flavor:?}");
+    }
+}
+
+/// Services that sign what the model thought want it back while its calls are answered.
+async fn thinking_before_a_call_goes_back_with_its_result(subject: Subject) {
+    let calling = Reply::new().reasoning(["deep ", "thought"]).tool_call(call("call_1", "Oslo"));
+    let rig = subject.http(Script::new(Reply::text("It is sunny.")).then(calling)).await;
+    rig.turn(&rig.instance.session(), Probe::sunny().request(ToolOwner::Callback)).await.answered();
+    let request = rig.last_request();
+    let called = request.messages().into_iter().find(|message| message.role == Spoken::Assistant).expect("it spoke");
+    assert_eq!(called.tool_calls.len(), 1, "{called:?}");
+    assert_eq!(request.body.to_string().matches(SIGNATURE).count(), usize::from(subject.signs_thinking()));
+    // It is the call that Gemini signs then, and the call that it must come back on.
+    if subject.flavor() == Flavor::Gemini {
+        assert_eq!(request.body["contents"][1]["parts"][0]["thoughtSignature"], SIGNATURE, "{}", request.body);
     }
 }
 

@@ -20,6 +20,7 @@ macro_rules! contract {
         mod chat { tests_of!($crate::contract::CHAT; $($http),+); }
         mod responses { tests_of!($crate::contract::RESPONSES; $($http),+); }
         mod anthropic { tests_of!($crate::contract::ANTHROPIC; $($http),+); }
+        mod gemini { tests_of!($crate::contract::GEMINI; $($http),+); }
     };
     (everywhere: [$($name:ident),+ $(,)?], http: [$($http:ident),+ $(,)?]) => {
         mod copilot { tests_of!($crate::contract::Subject::Copilot; $($name),+); }
@@ -72,9 +73,10 @@ enum Subject {
 const CHAT: Subject = Subject::Http(Flavor::Chat);
 const RESPONSES: Subject = Subject::Http(Flavor::Responses);
 const ANTHROPIC: Subject = Subject::Http(Flavor::Anthropic);
+const GEMINI: Subject = Subject::Http(Flavor::Gemini);
 
 impl Subject {
-    const ALL: [Self; 4] = [Self::Copilot, CHAT, RESPONSES, ANTHROPIC];
+    const ALL: [Self; 5] = [Self::Copilot, CHAT, RESPONSES, ANTHROPIC, GEMINI];
 
     /// A rig around it; `None` when the person asked to skip the real CLI.
     async fn rig(self, test: &str, script: Script) -> Option<Rig> {
@@ -102,28 +104,23 @@ impl Subject {
             Self::Copilot => "COPILOT",
             Self::Http(Flavor::Chat | Flavor::Responses) => "OPENAI",
             Self::Http(Flavor::Anthropic) => "ANTHROPIC",
+            Self::Http(Flavor::Gemini) => "GEMINI",
         }
     }
 
     /// Whether the dialect hands out an opaque proof with what the model thought.
     fn signs_thinking(self) -> bool {
-        matches!(self, RESPONSES | ANTHROPIC)
+        matches!(self, RESPONSES | ANTHROPIC | GEMINI)
     }
 }
 
-/// Embedded plugins that are not under this contract yet, each with the reason.
-///
-/// The fake model server does not speak Gemini's dialect; its plugin runs natively only (guest/gemini/tests).
-const NOT_YET: [&str; 1] = ["GEMINI"];
-
-/// A plugin that is embedded is under this contract, or is named as one that is not yet.
+/// A plugin that is embedded is under this contract.
 #[test]
 fn every_plugin_of_the_bundle_is_a_subject() {
     let source = include_str!("../../../guest/bundle/src/lib.rs");
     let constant = |line: &'static str| line.strip_prefix("pub const ")?.split_once(": &[u8]").map(|(name, _)| name);
     let mut bundled: Vec<&str> = source.lines().filter_map(constant).collect();
     let mut subjects: Vec<&str> = Subject::ALL.into_iter().map(Subject::component).collect();
-    subjects.extend(NOT_YET);
     bundled.sort_unstable();
     subjects.sort_unstable();
     subjects.dedup();

@@ -10,6 +10,7 @@ use serde_json::json;
 contract! {
     http: [
         the_models_are_those_of_the_service,
+        a_long_list_is_whole,
         a_refused_question_is_told,
         a_quota_is_not_told,
     ]
@@ -20,7 +21,7 @@ async fn the_models_are_those_of_the_service(subject: Subject) {
     let models = rig.instance.models().await.expect("models");
     let ids: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
     assert_eq!(ids, ["alpha", "beta/2:free"]);
-    let named = subject.flavor() == Flavor::Anthropic;
+    let named = matches!(subject.flavor(), Flavor::Anthropic | Flavor::Gemini);
     assert!(models.iter().all(|model| model.name.is_some() == named), "{models:?}");
     assert_eq!(rig.model.seen(), 0, "no model was asked");
     let none = subject.http(Script::echo().models(Vec::<String>::new())).await;
@@ -30,6 +31,14 @@ async fn the_models_are_those_of_the_service(subject: Subject) {
     rig.send(&session, "one").await.answered();
     assert_eq!(rig.instance.models().await.expect("models").len(), 2);
     rig.send(&session, "two").await.answered();
+}
+
+/// However many there are on a page.
+async fn a_long_list_is_whole(subject: Subject) {
+    let names: Vec<String> = (0..2_345).map(|number| format!("model-{number}")).collect();
+    let rig = subject.http(Script::echo().models(names.clone())).await;
+    let models = rig.instance.models().await.expect("models");
+    assert_eq!(models.into_iter().map(|model| model.id).collect::<Vec<_>>(), names);
 }
 
 fn provider(error: &TurnError) -> (ErrorKind, Option<u16>) {

@@ -43,6 +43,7 @@ struct Case {
     chat: Option<(&'static str, Value)>,
     responses: Option<(&'static str, Value)>,
     anthropic: Option<(&'static str, Value)>,
+    gemini: Option<(&'static str, Value)>,
 }
 
 fn sampling() -> [Case; 6] {
@@ -53,6 +54,7 @@ fn sampling() -> [Case; 6] {
             chat: Some(("/temperature", json!(0.5))),
             responses: Some(("/temperature", json!(0.5))),
             anthropic: Some(("/temperature", json!(0.5))),
+            gemini: Some(("/generationConfig/temperature", json!(0.5))),
         },
         Case {
             option: "top-p",
@@ -60,6 +62,7 @@ fn sampling() -> [Case; 6] {
             chat: Some(("/top_p", json!(0.25))),
             responses: Some(("/top_p", json!(0.25))),
             anthropic: Some(("/top_p", json!(0.25))),
+            gemini: Some(("/generationConfig/topP", json!(0.25))),
         },
         Case {
             option: "top-k",
@@ -67,6 +70,7 @@ fn sampling() -> [Case; 6] {
             chat: None,
             responses: None,
             anthropic: Some(("/top_k", json!(40))),
+            gemini: Some(("/generationConfig/topK", json!(40))),
         },
         Case {
             option: "frequency-penalty",
@@ -74,6 +78,7 @@ fn sampling() -> [Case; 6] {
             chat: Some(("/frequency_penalty", json!(0.5))),
             responses: None,
             anthropic: None,
+            gemini: Some(("/generationConfig/frequencyPenalty", json!(0.5))),
         },
         Case {
             option: "presence-penalty",
@@ -81,6 +86,7 @@ fn sampling() -> [Case; 6] {
             chat: Some(("/presence_penalty", json!(-0.5))),
             responses: None,
             anthropic: None,
+            gemini: Some(("/generationConfig/presencePenalty", json!(-0.5))),
         },
         Case {
             option: "seed",
@@ -88,6 +94,7 @@ fn sampling() -> [Case; 6] {
             chat: Some(("/seed", json!(7))),
             responses: None,
             anthropic: None,
+            gemini: Some(("/generationConfig/seed", json!(7))),
         },
     ]
 }
@@ -101,6 +108,7 @@ fn others() -> [Case; 4] {
             chat: Some(("/stop", json!(["\n\n", "END"]))),
             responses: None,
             anthropic: Some(("/stop_sequences", json!(["\n\n", "END"]))),
+            gemini: Some(("/generationConfig/stopSequences", json!(["\n\n", "END"]))),
         },
         Case {
             option: "max-output-tokens",
@@ -108,13 +116,15 @@ fn others() -> [Case; 4] {
             chat: Some(("/max_tokens", json!(321))),
             responses: Some(("/max_output_tokens", json!(321))),
             anthropic: Some(("/max_tokens", json!(321))),
+            gemini: Some(("/generationConfig/maxOutputTokens", json!(321))),
         },
         Case {
             option: "output-schema",
             set: |request| request.output_schema = Some(SCHEMA.to_owned()),
             chat: Some(("/response_format/json_schema/schema", schema.clone())),
             responses: Some(("/text/format/schema", schema.clone())),
-            anthropic: Some(("/output_config/format/schema", schema)),
+            anthropic: Some(("/output_config/format/schema", schema.clone())),
+            gemini: Some(("/generationConfig/responseJsonSchema", schema)),
         },
         Case {
             option: "reasoning-effort",
@@ -122,17 +132,22 @@ fn others() -> [Case; 4] {
             chat: Some(("/reasoning_effort", json!("high"))),
             responses: Some(("/reasoning/effort", json!("high"))),
             anthropic: Some(("/thinking", json!({"type": "enabled", "budget_tokens": 16_384}))),
+            gemini: Some((
+                "/generationConfig/thinkingConfig",
+                json!({"thinkingLevel": "HIGH", "includeThoughts": true}),
+            )),
         },
     ]
 }
 
 async fn every_option_arrives_or_is_refused(subject: Subject) {
     let rig = subject.http(Script::echo()).await;
-    for Case { option, set, chat, responses, anthropic } in sampling().into_iter().chain(others()) {
+    for Case { option, set, chat, responses, anthropic, gemini } in sampling().into_iter().chain(others()) {
         let place = match subject.flavor() {
             Flavor::Chat => chat,
             Flavor::Responses => responses,
             Flavor::Anthropic => anthropic,
+            Flavor::Gemini => gemini,
         };
         let mut asked = request();
         set(&mut asked);

@@ -1,10 +1,11 @@
 //! What the service refuses, and what the caller is told.
 
-use super::Subject;
+use super::{GEMINI, Subject};
 use llm_provider_host::ProviderError;
 use llm_provider_host::wit::errors::{ErrorKind as Kind, ErrorScope as Scope, Verdict};
 use llmp_model_server::{ModelError, Reply, Role, Script};
 use llmp_tests::rig::{Flavor, Rig};
+use serde_json::json;
 
 contract! {
     everywhere: [
@@ -54,8 +55,9 @@ async fn final_refusals_are_told_at_once(subject: Subject) {
         assert_eq!(told.retry_after, None);
         if let Subject::Http(_) = subject {
             assert!(told.message.contains("for a reason"), "the service's own words: {}", told.message);
-            let number = rig.model.seen() - 1;
-            assert_eq!(told.provider_request_id, Some(format!("req_{number}")));
+            // Gemini gives a name to what it answers only.
+            let name = (subject != GEMINI).then(|| format!("req_{}", rig.model.seen() - 1));
+            assert_eq!(told.provider_request_id, name);
         }
     }
 }
@@ -94,6 +96,18 @@ async fn refusals_that_have_words_of_their_own(subject: Subject) {
         Flavor::Anthropic => (
             ModelError::new(400, too_long),
             ModelError::new(400, "Your credit balance is too low to access the Anthropic API."),
+            None,
+        ),
+        // This one by an answer without a candidate, or by the way the answer ends.
+        Flavor::Gemini => (
+            ModelError::new(
+                400,
+                "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).",
+            ),
+            ModelError::new(429, "You exceeded your current quota.").detail(json!({
+                "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+                "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}],
+            })),
             None,
         ),
     };

@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::shape::well_formed;
-use super::{ANTHROPIC, CHAT, RESPONSES};
+use super::{ANTHROPIC, CHAT, GEMINI, RESPONSES};
 use llm_provider_host::wit::errors::ErrorKind;
 use llm_provider_host::wit::events::NoticeKind;
 use llm_provider_host::{Block, Candidate, Event, Route, RoutedTurn, TurnRequest, user_message};
@@ -47,7 +47,7 @@ fn attempts(seen: &Seen) -> Vec<u32> {
     seen.events.iter().filter_map(number).collect()
 }
 
-const PAIRS: [(Subject, Subject); 3] = [(CHAT, ANTHROPIC), (RESPONSES, CHAT), (ANTHROPIC, RESPONSES)];
+const PAIRS: [(Subject, Subject); 4] = [(CHAT, ANTHROPIC), (RESPONSES, GEMINI), (ANTHROPIC, RESPONSES), (GEMINI, CHAT)];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_answers_for_a_model_that_the_first_does_not_have() {

@@ -1,7 +1,7 @@
 //! An answer while it comes.
 
-use super::Subject;
 use super::shape::well_formed;
+use super::{GEMINI, Subject};
 use llm_provider_host::{Block, Event, FinishReason, TurnRequest};
 use llmp_model_server::{Finish, Gate, Reply, Script};
 use llmp_tests::rig::{PATIENCE, Seen, once, read};
@@ -37,7 +37,9 @@ async fn an_answer_comes_in_order(subject: Subject) {
     if let Subject::Http(_) = subject {
         assert_eq!(thinking.signature.is_some(), subject.signs_thinking());
         assert_eq!((seen.count("text-delta"), seen.count("thinking-delta")), (3, 2), "as they were sent");
-        assert_eq!(finished.provider_request_id.as_deref(), Some("req_1"));
+        // Gemini's answers have names, and no request has.
+        let name = if subject == GEMINI { "resp_1" } else { "req_1" };
+        assert_eq!(finished.provider_request_id.as_deref(), Some(name));
         let kinds = seen.kinds();
         assert_eq!(kinds[..2], ["attempt-started", "block-started"]);
         assert_eq!(kinds[kinds.len() - 2..], ["usage", "finished"]);
@@ -94,6 +96,10 @@ async fn a_whole_answer_is_one_too(subject: Subject) {
         llmp_tests::rig::Flavor::Anthropic => {
             r#"{"type":"message","role":"assistant","model":"m","stop_reason":"end_turn",
             "content":[{"type":"text","text":"All."}]}"#
+        }
+        llmp_tests::rig::Flavor::Gemini => {
+            r#"{"modelVersion":"m","candidates":[{"index":0,"finishReason":"STOP",
+            "content":{"role":"model","parts":[{"text":"All."}]}}]}"#
         }
     };
     let rig = subject.http(Script::new(Reply::raw(200, "application/json; charset=utf-8", [whole]))).await;

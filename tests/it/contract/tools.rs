@@ -5,7 +5,7 @@ use super::probe::{Probe, call, results};
 use super::shape::well_formed;
 use llm_provider_host::wit::types::ToolResult;
 use llm_provider_host::{Block, Event, ToolChoice, ToolOwner, TurnRequest};
-use llmp_model_server::{Reply, Script, ToolCall, Usage};
+use llmp_model_server::{RecordedRequest, Reply, Script, ToolCall, Usage};
 use llmp_tests::rig::{Flavor, PATIENCE, Rig, Seen, read};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -92,24 +92,31 @@ fn word(flavor: Flavor, choice: &ToolChoice) -> Value {
         (Flavor::Anthropic, ToolChoice::None) => json!({"type": "none"}),
         (Flavor::Anthropic, ToolChoice::Required) => json!({"type": "any"}),
         (Flavor::Anthropic, ToolChoice::Named(name)) => json!({"type": "tool", "name": name}),
+        (Flavor::Gemini, ToolChoice::None) => json!({"mode": "NONE"}),
+        (Flavor::Gemini, ToolChoice::Required) => json!({"mode": "ANY"}),
+        (Flavor::Gemini, ToolChoice::Named(name)) => json!({"mode": "ANY", "allowedFunctionNames": [name]}),
     }
 }
 
 async fn a_forced_call_is_asked_for_once(subject: Subject) {
     let rig = subject.http(Script::new(Reply::text("Done."))).await;
+    let chosen = |request: &RecordedRequest| match subject.flavor() {
+        Flavor::Gemini => request.body["toolConfig"]["functionCallingConfig"].clone(),
+        _ => request.body["tool_choice"].clone(),
+    };
     for choice in [ToolChoice::Required, ToolChoice::Named("get_weather".into())] {
         rig.model.push(Reply::new().tool_call(call("call_1", "Oslo"))).expect("room");
         let request = TurnRequest { tool_choice: choice.clone(), ..Probe::sunny().request(ToolOwner::Callback) };
         rig.turn(&rig.instance.session(), request).await.answered();
         let requests = rig.model.requests();
         let [.., first, second] = &requests[..] else { panic!("two rounds: {}", requests.len()) };
-        assert_eq!(first.body["tool_choice"], word(subject.flavor(), &choice), "{choice:?}");
-        assert_eq!(second.body["tool_choice"], Value::Null, "{choice:?}: the model may answer now");
+        assert_eq!(chosen(first), word(subject.flavor(), &choice), "{choice:?}");
+        assert_eq!(chosen(second), Value::Null, "{choice:?}: the model may answer now");
     }
     for choice in [ToolChoice::Auto, ToolChoice::None] {
         let request = TurnRequest { tool_choice: choice.clone(), ..Probe::sunny().request(ToolOwner::Callback) };
         rig.turn(&rig.instance.session(), request).await.answered();
-        assert_eq!(rig.last_request().body["tool_choice"], word(subject.flavor(), &choice), "{choice:?}");
+        assert_eq!(chosen(&rig.last_request()), word(subject.flavor(), &choice), "{choice:?}");
     }
 }
 
@@ -125,11 +132,14 @@ async fn what_goes_wrong_is_told_the_model(subject: Subject) {
     let crashing = Probe::new(|_| Box::pin(async { panic!("a handler's own fault") }));
     let other = ToolCall::new("call_1", "bash", &json!({"command": "ls"}));
     let broken = ToolCall::fragments("call_1", "get_weather", ["{\"city\": ", "oops"]);
+    // Here arguments are JSON, which need not be an object.
+    let gemini = subject.flavor() == Flavor::Gemini;
+    let not_arguments = if gemini { "object" } else { "the arguments are not JSON" };
     let cases = [
         (failing, call("call_1", "Oslo"), fire, 1),
         (crashing, call("call_1", "Oslo"), "the tool `get_weather` crashed", 1),
         (Probe::sunny(), other, "no tool is named `bash`", 0),
-        (Probe::sunny(), broken, "the arguments are not JSON", 0),
+        (Probe::sunny(), broken, not_arguments, 0),
     ];
     for (tool, calling, told, ran) in cases {
         rig.model.push(Reply::new().tool_call(calling)).expect("room");
@@ -141,6 +151,9 @@ async fn what_goes_wrong_is_told_the_model(subject: Subject) {
         assert!(answers.len() == 1 && answers[0].is_error, "{told}: {answers:?}");
         if subject.flavor() == Flavor::Anthropic {
             assert!(rig.last_request().body.to_string().contains("\"is_error\":true"), "{told}");
+        }
+        if gemini {
+            assert!(rig.last_request().body.to_string().contains("\"response\":{\"error\":"), "{told}");
         }
     }
 }

@@ -47,6 +47,12 @@ fn future(flavor: Flavor) -> String {
                 "usage": {"w": 1}})),
             event(json!({"type": "message_stop"})),
         ],
+        Flavor::Gemini => vec![
+            event(json!({"responseId": "r", "era": 1, "candidates": [{"index": 0, "mood": "good", "content": {
+                "role": "model", "aura": [], "parts": [{"text": "Hi", "y": {}}]}}]})),
+            telepathy(json!({"telepathy": {"strength": 9}})),
+            event(json!({"usageMetadata": {"w": 1}, "candidates": [{"index": 0, "finishReason": "STOP", "z": 1}]})),
+        ],
     };
     format!(": keep-alive\n\nid: 7\nretry: 10\n{}", parts.concat())
 }

@@ -26,10 +26,11 @@ async fn every_count_is_told(subject: Subject) {
     let rig = subject.http(Script::new(Reply::text("dear").usage(COST))).await;
     let seen = rig.ask("what does it cost?").await;
     well_formed(&seen);
-    // OpenAI's dialects say nothing of what was written to the cache, and this server's Anthropic nothing of thinking.
+    // Only Anthropic's says what was written to the cache; this server's says nothing of thinking.
     let (reasoning_tokens, cache_write_tokens) = match subject.flavor() {
         Flavor::Chat | Flavor::Responses => (9, 0),
         Flavor::Anthropic => (0, 5),
+        Flavor::Gemini => (9, 0),
     };
     let expected = Usage {
         model_calls: 1,
@@ -63,6 +64,6 @@ async fn a_failed_turn_tells_what_it_has_cost(subject: Subject) {
     match subject.flavor() {
         // They tell it at the end, which did not come.
         Flavor::Chat | Flavor::Responses => assert_eq!(told, None),
-        Flavor::Anthropic => assert_eq!(told, Some((1, 101, 40))),
+        Flavor::Anthropic | Flavor::Gemini => assert_eq!(told, Some((1, 101, 40))),
     }
 }

@@ -1,8 +1,9 @@
 //! The official clients understand the fake model as they understand the real one.
 
 use super::model;
-use llmp_model_server::ModelServer;
+use llmp_model_server::{Dialect, ModelServer, RecordedRequest, Role};
 use llmp_tests::peers::{client, skipped};
+use llmp_tests::rig::CANARY_KEY;
 use serde_json::{Value, json};
 
 /// An error of the OpenAI client's own classes.
@@ -125,4 +126,83 @@ async fn the_anthropic_client_understands_messages() {
             json!({ "class": class, "api": true, "status": status, "type": kind, "retryAfter": retry_after });
         assert_eq!(error, expected, "{prompt}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gemini_client_understands_generate_content() {
+    if skipped("the_gemini_client_understands_generate_content") {
+        return;
+    }
+    let server = ModelServer::start(model::script()).await.expect("a server");
+    let seen = client(include_str!("../../peers/gemini.mjs"), &server.base_url()).await;
+    let listed = json!([["models/stub-model", "stub-model"], ["models/other-model", "other-model"]]);
+    assert_eq!(seen["models"], listed);
+    gemini_answers(&seen);
+    for (prompt, status, word) in [
+        ("401", 401, Some("UNAUTHENTICATED")),
+        ("404", 404, Some("NOT_FOUND")),
+        ("429", 429, Some("RESOURCE_EXHAUSTED")),
+        ("529", 529, None),
+        ("stream", 429, Some("RESOURCE_EXHAUSTED")),
+    ] {
+        let failure = &seen["failures"][prompt];
+        let thrown = (&failure["class"], &failure["api"], &failure["status"]);
+        assert_eq!(thrown, (&json!("ApiError"), &json!(true), &json!(status)), "{prompt}");
+        let report = &failure["body"]["error"];
+        assert_eq!((&report["code"], &report["status"]), (&json!(status), &json!(word)), "{prompt}");
+        let pause = if status == 429 { json!("7s") } else { Value::Null };
+        assert_eq!(report["details"][0]["retryDelay"], pause, "{prompt}");
+    }
+    let broken = &seen["failures"]["break"];
+    assert_eq!((&broken["class"], &broken["status"]), (&json!("ApiError"), &json!(500)));
+    assert!(broken["body"].as_str().is_some_and(|body| body.contains("The model broke")), "{broken}");
+    asked_as_geminis_client_asks(&server);
+}
+
+fn gemini_answers(seen: &Value) {
+    let usage = json!({
+        "promptTokenCount": 106, "candidatesTokenCount": 7, "totalTokenCount": 113, "cachedContentTokenCount": 40,
+    });
+    let text = &seen["text"];
+    assert_eq!(text["deltas"], json!(["Grüezi ", "→ ", "🦀"]));
+    assert_eq!((&text["finish"], &text["usage"]), (&json!("STOP"), &usage));
+    assert_eq!((&text["id"], &text["modelVersion"]), (&json!("resp_1"), &json!("stub-model")));
+    let call = |id: &str, city: &str| json!({ "id": id, "name": "get_weather", "args": { "city": city } });
+    let tool = &seen["tool"];
+    assert_eq!((&tool["deltas"], &tool["finish"]), (&json!(["Let me look."]), &json!("STOP")));
+    assert_eq!(tool["calls"], json!([call("call_7", "Zürich")]));
+    assert_eq!(seen["tools"]["calls"], json!([call("call_0", "Oslo"), call("call_1", "Bern")]));
+    let [first, second, signed, ..] = &seen["think"]["parts"].as_array().expect("parts")[..] else {
+        panic!("{}", seen["think"])
+    };
+    assert_eq!((first, second), (&thought("Let me "), &thought("see.")));
+    let signature = &signed["thoughtSignature"];
+    assert!(signature.as_str().is_some_and(|signature| !signature.is_empty()), "{signed}");
+    assert_eq!(seen["think"]["deltas"], json!(["Seen."]), "the client keeps thoughts apart");
+    let counts = &seen["think"]["usage"];
+    assert_eq!((&counts["candidatesTokenCount"], &counts["thoughtsTokenCount"]), (&json!(1), &json!(3)));
+    assert_eq!(seen["length"]["finish"], "MAX_TOKENS");
+    let whole = &seen["whole"];
+    assert_eq!((&whole["text"], &whole["parts"][0]["thoughtSignature"]), (&json!("Seen."), signature));
+    assert_eq!((&seen["round"]["text"], &seen["round"]["usage"]), (&json!("It is sunny."), &usage));
+    // The client throws away of its history what it takes for invalid.
+    assert_eq!(seen["chat"]["texts"], json!(["Grüezi → 🦀", "Seen."]));
+    assert!(seen["chat"]["roles"].as_array().is_some_and(|roles| roles.len() > 4), "{}", seen["chat"]);
+}
+
+fn thought(text: &str) -> Value {
+    json!({ "text": text, "thought": true })
+}
+
+/// What the real client asks is read as what the plugin asks.
+fn asked_as_geminis_client_asks(server: &ModelServer) {
+    let requests = server.requests();
+    let first = &requests[0];
+    assert_eq!((first.dialect, first.model(), first.wants_stream()), (Dialect::Gemini, "stub-model", true));
+    assert_eq!(first.header("x-goog-api-key"), Some(CANARY_KEY));
+    assert_eq!((first.system().as_str(), first.tools()), ("Be brief.", vec!["get_weather".to_owned()]));
+    assert_eq!(first.body["generationConfig"]["thinkingConfig"]["thinkingBudget"], 1024);
+    let result = requests.iter().flat_map(RecordedRequest::messages).find(|message| message.role == Role::Tool);
+    let result = result.expect("a tool's result");
+    assert_eq!((result.answers.as_deref(), result.text.as_str()), (Some("call_7"), "sunny"));
 }

@@ -18,19 +18,23 @@ pub enum Flavor {
     Responses,
     /// The Anthropic plugin.
     Anthropic,
+    /// The Gemini plugin.
+    Gemini,
 }
 
 impl Flavor {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Chat, Self::Responses, Self::Anthropic];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Chat, Self::Responses, Self::Anthropic, Self::Gemini];
 
     /// The plugin, compiled once for a test process.
     pub async fn plugin(self) -> Plugin {
         static OPENAI: OnceCell<Plugin> = OnceCell::const_new();
         static ANTHROPIC: OnceCell<Plugin> = OnceCell::const_new();
+        static GEMINI: OnceCell<Plugin> = OnceCell::const_new();
         match self {
             Self::Chat | Self::Responses => loaded(&OPENAI, llm_provider_bundle::OPENAI, "openai").await,
             Self::Anthropic => loaded(&ANTHROPIC, llm_provider_bundle::ANTHROPIC, "anthropic").await,
+            Self::Gemini => loaded(&GEMINI, llm_provider_bundle::GEMINI, "gemini").await,
         }
     }
 
@@ -40,6 +44,7 @@ impl Flavor {
         match self {
             Self::Chat | Self::Responses => ("authorization", "Bearer "),
             Self::Anthropic => ("x-api-key", ""),
+            Self::Gemini => ("x-goog-api-key", ""),
         }
     }
 
@@ -48,7 +53,7 @@ impl Flavor {
     pub fn config(self, model: &ModelServer, more: &Value) -> Value {
         let base = match self {
             Self::Chat | Self::Responses => model.openai_base_url(),
-            Self::Anthropic => model.base_url(),
+            Self::Anthropic | Self::Gemini => model.base_url(),
         };
         let mut config = json!({ "base-url": base, "api-key": { "secret": "api-key" }, "model": "stub-model" });
         if self == Self::Responses {
@@ -97,7 +102,7 @@ impl Rig {
         let model = ModelServer::start(script).await.expect("a model server");
         let home = TempDir::new().expect("a directory");
         let mut policy = Policy::new(home.path()).allow(Capability::Tools).allow(Capability::Http);
-        policy.seed = SEED.fetch_add(1, Ordering::Relaxed);
+        policy.seed = Some(SEED.fetch_add(1, Ordering::Relaxed));
         let plugin = flavor.plugin().await;
         let config = flavor.config(&model, &more).to_string();
         let tenant = plugin.host().tenant(grant(policy, &model));

@@ -80,8 +80,8 @@ pub trait Dialect: Debug + Sized {
     /// retries and the request's id; the dialect finds code, class, message and whatever the status alone says wrong.
     fn refusal(&self, status: u16, body: &[u8]) -> Failure;
 
-    /// The header that names the request for the provider's support, in lower case.
-    fn request_id_header(&self) -> &'static str;
+    /// The header that names the request for the provider's support, in lower case; `None` where there is none.
+    fn request_id_header(&self) -> Option<&'static str>;
 
     /// Asks for the list of models, from the beginning or from where the last page ended.
     ///

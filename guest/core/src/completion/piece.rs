@@ -11,6 +11,8 @@ pub type BlockKey = u64;
 pub enum Piece {
     /// The model that answers, where the service says so.
     Model(String),
+    /// The service's name for the answer, where it says so in the answer. It counts before one in a header.
+    Name(String),
     /// A block begins. Blocks may be open at the same time; each is begun once.
     Open(BlockKey, Kind),
     /// More of its text, or of the JSON of a call's arguments.

@@ -9,7 +9,7 @@ use llm_provider_guest::http_types::Response;
 pub(super) fn of<D: Dialect>(dialect: &D, response: &Response, body: &[u8]) -> Failure {
     let failure = dialect.refusal(response.status, body);
     let hints = hints(response.status, &response.headers);
-    let named = || header(&response.headers, dialect.request_id_header()).map(str::to_owned);
+    let named = || header(&response.headers, dialect.request_id_header()?).map(str::to_owned);
     Failure {
         status: failure.status.or(Some(response.status)),
         retry_after: failure.retry_after.or(hints.retry_after),

@@ -20,6 +20,8 @@ pub(super) struct Reply<R> {
     reader: R,
     /// Where the reader's blocks stand in the turn.
     blocks: BTreeMap<BlockKey, BlockIndex>,
+    /// The service's name for the answer, as far as it was told.
+    pub(super) name: Option<String>,
     /// What this model call cost, as far as it was told.
     pub(super) usage: Option<Usage>,
     stopped: Option<FinishReason>,
@@ -38,7 +40,7 @@ impl<R: Reader> Reply<R> {
     /// An answer that begins.
     pub(super) fn new(reader: R, streamed: bool) -> Self {
         let body = if streamed { Body::Stream(sse::Decoder::default()) } else { Body::Whole(Vec::new()) };
-        Self { body, reader, blocks: BTreeMap::new(), usage: None, stopped: None, unknown: 0 }
+        Self { body, reader, blocks: BTreeMap::new(), name: None, usage: None, stopped: None, unknown: 0 }
     }
 
     /// Takes more of the body.
@@ -104,6 +106,7 @@ impl<R: Reader> Reply<R> {
         for piece in pieces {
             match piece {
                 Piece::Model(model) => to.turn.set_model(model),
+                Piece::Name(name) => self.name = Some(name),
                 Piece::Open(key, kind) => {
                     let index = to.turn.open(to.names.unique(kind), to.out);
                     self.blocks.insert(key, index);

@@ -153,7 +153,8 @@ impl<R: Reader> Run<R> {
         let Stage::Asked(request) = self.stage else { return Flow::On };
         self.heard = step.now;
         self.turn.request_sent();
-        self.request_id = header(&response.headers, step.dialect.request_id_header()).map(str::to_owned);
+        let name = step.dialect.request_id_header().and_then(|name| header(&response.headers, name));
+        self.request_id = name.map(str::to_owned);
         if !(200..300).contains(&response.status) {
             self.stage = Stage::Refused(request, response, Vec::new());
             return Flow::On;
@@ -249,13 +250,14 @@ impl<R: Reader> Run<R> {
         };
         let mut told = Told { turn: &mut self.turn, names: &mut self.names, out: step.out };
         let done = reply.end(ending, &mut told);
-        self.pay(&reply, step.out);
+        self.settle(*reply, step.out);
         done
     }
 
-    /// Adds what a model call cost to the turn's sums.
-    fn pay(&mut self, reply: &Reply<R>, out: &mut Vec<Effect>) {
+    /// Takes what a model call has told besides its blocks, and adds what it cost to the turn's sums.
+    fn settle(&mut self, reply: Reply<R>, out: &mut Vec<Effect>) {
         self.unknown = self.unknown.saturating_add(reply.unknown);
+        self.request_id = reply.name.or(self.request_id.take());
         if let Some(usage) = &reply.usage {
             self.turn.add_usage(usage, out);
         }
@@ -319,7 +321,7 @@ impl<R: Reader> Run<R> {
     pub(super) fn fail(mut self, failure: Failure, out: &mut Vec<Effect>) {
         self.give_up(out);
         if let Stage::Answering(_, reply) = std::mem::replace(&mut self.stage, Stage::Done) {
-            self.pay(&reply, out);
+            self.settle(*reply, out);
         }
         self.tell_unknown(out);
         let request_id = failure.request_id.clone().or(self.request_id.take());

@@ -3,7 +3,7 @@
 use crate::rig::{Rig, calling, header, saying, stream, tools};
 use llm_provider_guest::events::{Attempt, BlockEnd, BlockKind, BlockStart, Delta, Event, NoticeKind, ToolCallHead};
 use llm_provider_guest::types::{Block, FinishReason, TextBlock, ThinkingBlock, ToolCall, ToolOwner};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn an_answer_is_told_in_order_with_an_index_for_each_block() {
@@ -50,6 +50,24 @@ fn an_answer_is_told_in_order_with_an_index_for_each_block() {
     assert_eq!(finished.reason, FinishReason::ToolCalls);
     assert_eq!(finished.model.as_deref(), Some("toy-1-0613"));
     assert_eq!(finished.provider_request_id.as_deref(), Some("toy-1"));
+}
+
+/// A name in the answer goes before that in the head, whatever becomes of the answer.
+#[test]
+fn an_answer_may_say_its_own_name() {
+    let named =
+        |end: Vec<Value>| [vec![json!({"name": "own"}), json!({"text": 0}), json!({"more": [0, "a"]})], end].concat();
+    let mut rig = Rig::default();
+    let turn = rig.ask();
+    rig.answer(&named(vec![json!({"stopped": "stop"})]));
+    assert_eq!(rig.finished(turn).provider_request_id.as_deref(), Some("own"));
+    let refusal = json!({"failed": {"code": "server_error", "message": "oops"}});
+    for end in [vec![], vec![refusal]] {
+        let mut rig = Rig::default();
+        let turn = rig.ask();
+        rig.answer(&named(end));
+        assert_eq!(rig.failed(turn).error.provider_request_id.as_deref(), Some("own"));
+    }
 }
 
 #[test]

@@ -21,8 +21,7 @@ pub struct Answer {
     blocks: Blocks,
     counted: Counted,
     model_told: bool,
-    /// The service's name for the answer.
-    name: Option<String>,
+    name_told: bool,
     stopped: Option<String>,
     /// What the service says about that.
     why: Option<String>,
@@ -51,7 +50,7 @@ impl Reader for Answer {
     fn end(&mut self, out: &mut Vec<Piece>) -> Result<(), Failure> {
         self.blocks.close(None, out);
         let Some(word) = &self.stopped else {
-            return Err(self.named(Failure::of(Fault::Transport, "the stream ended before the answer did")));
+            return Err(Failure::of(Fault::Transport, "the stream ended before the answer did"));
         };
         match stop::reason(word, self.blocks.called) {
             FinishReason::Other(word) if !self.blocks.said() => Err(self.nothing(&word)),
@@ -66,7 +65,10 @@ impl Reader for Answer {
 impl Answer {
     fn take(&mut self, chunk: Chunk, out: &mut Vec<Piece>) -> Result<(), Failure> {
         let known = chunk.candidates.is_some() || chunk.usage_metadata.is_some() || chunk.prompt_feedback.is_some();
-        self.name = chunk.response_id.filter(|name| !name.is_empty()).or(self.name.take());
+        if let Some(name) = chunk.response_id.filter(|name| !name.is_empty() && !self.name_told) {
+            self.name_told = true;
+            out.push(Piece::Name(name));
+        }
         if let Some(model) = chunk.model_version.filter(|model| !model.is_empty() && !self.model_told) {
             self.model_told = true;
             out.push(Piece::Model(model));
@@ -76,13 +78,13 @@ impl Answer {
             out.push(Piece::Usage(self.counted.usage()));
         }
         if let Some(error) = chunk.error {
-            return Err(self.named(refusal::of_stream(error)));
+            return Err(refusal::of_stream(error));
         }
         // The plugin asks for one answer, and the first is the one that was asked for.
         match (chunk.candidates.and_then(|all| all.into_iter().next()), chunk.prompt_feedback) {
             (Some(candidate), _) => self.candidate(candidate, out),
             (None, Some(Feedback { block_reason: Some(reason), block_reason_message })) => {
-                return Err(self.named(refusal::blocked(&reason, block_reason_message.as_deref())));
+                return Err(refusal::blocked(&reason, block_reason_message.as_deref()));
             }
             (None, _) if !known => out.push(Piece::Unknown),
             (None, _) => {}
@@ -104,11 +106,7 @@ impl Answer {
     fn nothing(&self, word: &str) -> Failure {
         let why = self.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
         let message = format!("the model ended its answer without saying anything ({}){why}", word.escape_debug());
-        self.named(Failure { code: Some(word.to_owned()), ..Failure::of(Fault::EmptyAnswer, message) })
-    }
-
-    fn named(&self, failure: Failure) -> Failure {
-        Failure { request_id: self.name.clone(), ..failure }
+        Failure { code: Some(word.to_owned()), ..Failure::of(Fault::EmptyAnswer, message) }
     }
 }
 

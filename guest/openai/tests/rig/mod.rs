@@ -82,6 +82,7 @@ pub(crate) fn answer(pieces: &[Piece]) -> Answer {
     for piece in pieces {
         match piece {
             Piece::Model(model) => assert!(answer.model.replace(model.clone()).is_none(), "one model"),
+            Piece::Name(name) => assert!(name.is_empty(), "the header names it, not the answer: {name}"),
             Piece::Open(key, kind) => {
                 assert!(keys.iter().all(|(known, _)| known != key), "a block begins once");
                 keys.push((*key, true));

@@ -1,7 +1,8 @@
-//! The three dialects: what is common to them, and which one a path speaks.
+//! The dialects: what is common to them, and where each is spoken.
 
 mod anthropic;
 mod chat;
+mod gemini;
 mod responses;
 
 use std::fmt;
@@ -21,31 +22,33 @@ pub enum Dialect {
     Responses,
     /// Anthropic Messages, `POST /v1/messages`.
     Anthropic,
+    /// Gemini, `POST /v1beta/models/MODEL:streamGenerateContent?alt=sse` or `MODEL:generateContent`.
+    Gemini,
 }
 
 impl Dialect {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::ChatCompletions, Self::Responses, Self::Anthropic];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::ChatCompletions, Self::Responses, Self::Anthropic, Self::Gemini];
 
-    /// The path of this dialect below the server's base URL.
+    /// Where this dialect is spoken, below the server's base URL. The model (percent-encoded where its name needs it)
+    /// and whether to stream stand in Gemini's path only; the others have them in the body.
     #[must_use]
-    pub const fn path(self) -> &'static str {
+    pub fn path(self, model: &str, stream: bool) -> String {
         match self {
-            Self::ChatCompletions => "/v1/chat/completions",
-            Self::Responses => "/v1/responses",
-            Self::Anthropic => "/v1/messages",
+            Self::ChatCompletions => "/v1/chat/completions".to_owned(),
+            Self::Responses => "/v1/responses".to_owned(),
+            Self::Anthropic => "/v1/messages".to_owned(),
+            Self::Gemini if stream => format!("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
+            Self::Gemini => format!("/v1beta/models/{model}:generateContent"),
         }
     }
 
-    pub(crate) fn of_path(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dialect| dialect.path() == path)
-    }
-
-    /// The name of the response header with the request's id.
-    pub(crate) const fn request_id_header(self) -> &'static str {
+    /// The name of the response header with the request's id. Gemini has none: it names answers, in their bodies.
+    pub(crate) const fn request_id_header(self) -> Option<&'static str> {
         match self {
-            Self::ChatCompletions | Self::Responses => "x-request-id",
-            Self::Anthropic => "request-id",
+            Self::ChatCompletions | Self::Responses => Some("x-request-id"),
+            Self::Anthropic => Some("request-id"),
+            Self::Gemini => None,
         }
     }
 
@@ -54,6 +57,7 @@ impl Dialect {
             Self::ChatCompletions => Box::new(chat::Chat::new(about)),
             Self::Responses => Box::new(responses::Responses::new(about)),
             Self::Anthropic => Box::new(anthropic::Anthropic::new(about)),
+            Self::Gemini => Box::new(gemini::Gemini::new(about)),
         }
     }
 }
@@ -64,6 +68,7 @@ impl fmt::Display for Dialect {
             Self::ChatCompletions => "chat completions",
             Self::Responses => "responses",
             Self::Anthropic => "anthropic messages",
+            Self::Gemini => "gemini",
         })
     }
 }
@@ -82,7 +87,8 @@ pub(crate) struct About {
 /// The time that replies claim to be made at, in seconds since 1970: fixed, so that replies are deterministic.
 pub(crate) const CREATED: u64 = 1_767_225_600;
 
-/// What the dialects with opaque reasoning hand out as its signature (Anthropic) or encrypted content (Responses).
+/// What the dialects with opaque reasoning hand out as its signature (Anthropic, Gemini) or encrypted content
+/// (Responses).
 pub(crate) const SIGNATURE: &str = "c2lnbmVkLWJ5LWxsbXAtbW9kZWwtc2VydmVy";
 
 /// A step of a stream, in no dialect.
@@ -173,13 +179,5 @@ mod tests {
             }
         }
         assert_eq!(walked, "([0a][1bc])");
-    }
-
-    #[test]
-    fn every_dialect_has_its_own_path() {
-        for dialect in Dialect::ALL {
-            assert_eq!(Dialect::of_path(dialect.path()), Some(dialect));
-        }
-        assert_eq!(Dialect::of_path("/v1/models"), None);
     }
 }

@@ -36,9 +36,10 @@ impl Exchange {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    /// The events: name (chat completions: empty) and data.
+    /// The events: name (empty where the dialect has none) and data.
     pub(crate) fn events(&self) -> Vec<(String, Value)> {
-        let text = self.text();
+        // Gemini ends lines with CR LF, which JSON escapes within itself.
+        let text = self.text().replace("\r\n", "\n");
         let events = text.split("\n\n").filter(|event| !event.is_empty());
         events.filter(|event| *event != "data: [DONE]").map(event).collect()
     }
@@ -56,9 +57,15 @@ fn event(text: &str) -> (String, Value) {
     (name.to_owned(), serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap())
 }
 
+/// A request for an answer.
+pub(crate) struct Question {
+    pub(crate) path: String,
+    pub(crate) body: Value,
+}
+
 /// A small request of this dialect.
-pub(crate) fn ask(dialect: Dialect, prompt: &str, stream: bool) -> Value {
-    match dialect {
+pub(crate) fn ask(dialect: Dialect, prompt: &str, stream: bool) -> Question {
+    let body = match dialect {
         Dialect::ChatCompletions => json!({
             "model": "m", "stream": stream, "stream_options": {"include_usage": true},
             "messages": [{"role": "user", "content": prompt}],
@@ -67,7 +74,9 @@ pub(crate) fn ask(dialect: Dialect, prompt: &str, stream: bool) -> Value {
         Dialect::Anthropic => json!({
             "model": "m", "stream": stream, "max_tokens": 10, "messages": [{"role": "user", "content": prompt}],
         }),
-    }
+        Dialect::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": prompt}]}]}),
+    };
+    Question { path: dialect.path("m", stream), body }
 }
 
 pub(crate) async fn connect(server: &ModelServer) -> TcpStream {
@@ -97,14 +106,14 @@ pub(crate) async fn exchange(server: &ModelServer, method: &str, path: &str, bod
     receive(&mut stream).await
 }
 
-pub(crate) async fn post(server: &ModelServer, dialect: Dialect, body: &Value) -> Exchange {
-    exchange(server, "POST", dialect.path(), body.to_string().as_bytes()).await
+pub(crate) async fn post(server: &ModelServer, question: &Question) -> Exchange {
+    exchange(server, "POST", &question.path, question.body.to_string().as_bytes()).await
 }
 
 /// What a client of `dialect` gets for `reply`.
 pub(crate) async fn reply_to(dialect: Dialect, stream: bool, reply: Reply) -> Exchange {
     let server = ModelServer::start(Script::new(reply)).await.unwrap();
-    post(&server, dialect, &ask(dialect, "hi", stream)).await
+    post(&server, &ask(dialect, "hi", stream)).await
 }
 
 fn parse(raw: &[u8], reset: bool) -> Exchange {

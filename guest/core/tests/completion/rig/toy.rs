@@ -28,6 +28,7 @@ struct Config {
 #[serde(rename_all = "kebab-case")]
 enum Said {
     Model(String),
+    Name(String),
     Text(u64),
     Thinking(u64),
     Call(u64, String, String),
@@ -95,8 +96,8 @@ impl Dialect for Toy {
         }
     }
 
-    fn request_id_header(&self) -> &'static str {
-        "toy-request"
+    fn request_id_header(&self) -> Option<&'static str> {
+        Some("toy-request")
     }
 
     fn models_request(&self, page: Option<&str>) -> Result<Request, Failure> {
@@ -147,6 +148,7 @@ impl ToyReader {
         };
         out.push(match said {
             Said::Model(model) => Piece::Model(model),
+            Said::Name(name) => Piece::Name(name),
             Said::Text(key) => Piece::Open(key, Kind::Text),
             Said::Thinking(key) => Piece::Open(key, Kind::Thinking),
             Said::Call(key, id, name) => Piece::Open(key, Kind::ToolCall { id, name }),

@@ -1,6 +1,9 @@
 //! Secrets: unprintable by type, bound to their destinations, scrubbed from whatever flows back.
 
+mod resolver;
+
 use crate::bindings::llm::provider::secrets::{Chunk, SecretEncoding, SecretInfo, SecretRef};
+pub use resolver::{Resolvers, Resolving, SecretReference, SecretResolver};
 use std::collections::BTreeMap;
 use std::fmt;
 use zeroize::Zeroizing;

@@ -3,8 +3,9 @@
 use crate::effect::Effect;
 use crate::failing::{Failures, Outcome};
 use crate::invoke::Callers;
+use crate::outside::Outside;
 use crate::speech::{attempt, begin, cancelled, end, error, finished, notice, say, text};
-use crate::{breach, greed};
+use crate::{breach, greed, probe};
 use llm_provider_guest::effects::{LogEffect, SidecarEffect, TimerEffect};
 use llm_provider_guest::errors::{Error, ErrorKind};
 use llm_provider_guest::log::Level;
@@ -29,6 +30,10 @@ pub struct Naughty {
     failures: Failures,
     /// Turns that call tools.
     callers: Callers,
+    /// Turns that reach for something outside.
+    outside: Outside,
+    /// Turns that let a timer fire again and again.
+    ticking: BTreeSet<TurnId>,
 }
 
 impl Plugin for Naughty {
@@ -44,22 +49,23 @@ impl Plugin for Naughty {
         }
     }
 
-    fn handle(&mut self, _now: Instant, inputs: Vec<Input>, out: &mut Vec<Effect>) {
+    fn handle(&mut self, now: Instant, inputs: Vec<Input>, out: &mut Vec<Effect>) {
         for input in inputs {
             match input {
-                Input::StartTurn(turn) => self.start(&turn, out),
+                Input::StartTurn(turn) => self.start(&turn, now, out),
                 Input::CancelTurn(id) => self.cancel(id, out),
+                Input::TimerFired(id) if self.ticking.contains(&id) => out.push(TimerEffect::Set(id, 0).into()),
                 Input::TimerFired(id) => self.stream(id, out),
                 Input::ToolResult(answer) => self.callers.answered(answer.turn, &answer.result, out),
-                Input::SidecarFailed(_) => self.start_sidecar(out),
-                _ => {}
+                Input::SidecarFailed(_) if self.wanted.is_some() => self.start_sidecar(out),
+                other => self.outside.take(&other, out),
             }
         }
     }
 }
 
 impl Naughty {
-    fn start(&mut self, turn: &Turn, out: &mut Vec<Effect>) {
+    fn start(&mut self, turn: &Turn, now: Instant, out: &mut Vec<Effect>) {
         let prompt = prompt(turn);
         let (mode, argument) = prompt.split_once(' ').unwrap_or((&prompt, ""));
         let count = argument.parse::<u64>().unwrap_or(0);
@@ -81,8 +87,19 @@ impl Naughty {
                 self.wanted = Some(0);
                 self.start_sidecar(out);
             }
+            "tick" => {
+                self.hold(turn.id, true, out);
+                self.ticking.insert(turn.id);
+                out.push(TimerEffect::Set(turn.id, 0).into());
+            }
+            "log" => {
+                out.push(LogEffect(Level::Warn, argument.to_owned()).into());
+                answer(turn.id, "done", out);
+            }
             "sessions" => answer(turn.id, &turn.session.to_string(), out),
             _ if flood(mode, turn.id, count, out) || breach::commit(mode, turn.id, out) => {}
+            _ if probe::start(mode, turn.id, argument, now, out) => {}
+            _ if self.outside.start(mode, turn.id, argument, out) => {}
             _ => answer(turn.id, &prompt, out),
         }
     }
@@ -97,6 +114,7 @@ impl Naughty {
     fn cancel(&mut self, turn: TurnId, out: &mut Vec<Effect>) {
         self.callers.cancel(turn, out);
         let streamed = self.streams.remove(&turn).is_some();
+        self.ticking.remove(&turn);
         if self.held.remove(&turn) || streamed {
             self.wanted = None;
             say(out, turn, cancelled());
@@ -158,7 +176,7 @@ fn huge(turn: TurnId, bytes: u64, out: &mut Vec<Effect>) -> bool {
 }
 
 /// A sound turn.
-fn answer(turn: TurnId, said: &str, out: &mut Vec<Effect>) {
+pub(crate) fn answer(turn: TurnId, said: &str, out: &mut Vec<Effect>) {
     for event in [attempt(1), begin(0), text(0, said), end(0, said), finished()] {
         say(out, turn, event);
     }

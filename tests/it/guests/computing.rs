@@ -1,0 +1,141 @@
+//! Plugins that compute without end, and what a tenant's neighbours feel of it.
+
+use super::{said, tenant, turn};
+use llm_provider_host::{Allowance, PluginFault, Quota, Quotas, TurnError};
+use llmp_tests::plugins::{ask, naughty};
+use llmp_tests::rig::read;
+use std::time::{Duration, Instant};
+
+/// The time in which so many in a hundred lie.
+fn percentile(mut times: Vec<Duration>, percent: usize) -> Duration {
+    times.sort_unstable();
+    times.get((times.len() * percent / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// Fifty looping plugins of one tenant on a runtime of two workers; a tenant with one honest session beside them.
+pub(super) async fn g01_infinite_loop() {
+    const SPINNERS: usize = 50;
+    let plugin = naughty().await;
+    let (evil, good) = (tenant(&plugin, |policy| policy), tenant(&plugin, |policy| policy));
+    let honest = good.instance(&plugin, "{}").expect("an instance").session();
+    said(&honest, "warm").await;
+    let spinners: Vec<_> = (0..SPINNERS)
+        .map(|_| {
+            let session = evil.instance(&plugin, "{}").expect("an instance").session();
+            tokio::spawn(async move { turn(&session, "spin").await })
+        })
+        .collect();
+    let mut steps = Vec::new();
+    while !spinners.iter().all(tokio::task::JoinHandle::is_finished) {
+        let begin = Instant::now();
+        assert_eq!(said(&honest, "still here").await, "still here");
+        steps.push(begin.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut deaths = Vec::new();
+    for spinner in spinners {
+        match spinner.await.expect("no panic").error {
+            Some(TurnError::Fault(PluginFault::CallBudget { observed, .. })) => deaths.push(observed),
+            other => panic!("a loop was not stopped: {other:?}"),
+        }
+    }
+    let (step, death) = (percentile(steps.clone(), 99), percentile(deaths, 99));
+    println!(
+        "figure: {SPINNERS} loops stopped after {death:?} (99 %); {} steps beside them took {step:?}",
+        steps.len()
+    );
+    assert!(steps.len() >= 20, "the honest tenant had no turn: {}", steps.len());
+    assert!(step < Duration::from_millis(200), "ten times the promise of 20 ms: {step:?}");
+    assert!(death < Duration::from_millis(2_300), "ten times the promise of 230 ms: {death:?}");
+}
+
+/// Calls are short, and there is one after the other: the runtime stays free, and the tenant's budget ends it.
+pub(super) async fn g02_a_loop_that_gives_control_back() {
+    let plugin = naughty().await;
+    let mut quotas = Quotas::default();
+    quotas.cpu_millis = Some(Allowance::new(100, Duration::from_secs(3_600)));
+    let evil = tenant(&plugin, |policy| policy.quotas(quotas));
+    let session = evil.instance(&plugin, "{}").expect("an instance").session();
+    let looping = tokio::spawn(async move { turn(&session, "tick").await });
+    let mut latest = Duration::ZERO;
+    while !looping.is_finished() {
+        let begin = Instant::now();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        latest = latest.max(begin.elapsed().saturating_sub(Duration::from_millis(5)));
+    }
+    let ended = looping.await.expect("no panic");
+    println!("figure: beside a plugin of timers without end, a timer of 5 ms was late by {latest:?} at most");
+    assert!(latest < Duration::from_millis(250), "ten times the promise of 25 ms: {latest:?}");
+    let Some(TurnError::Fault(PluginFault::Quota(exceeded))) = ended.error else { panic!("{:?}", ended.error) };
+    assert_eq!((exceeded.quota, exceeded.most), (Quota::CpuMillis, 100));
+    let session = evil.instance(&plugin, "{}").expect("an instance").session();
+    let refused = session.turn(llmp_tests::rig::once(vec![llm_provider_host::user_message("more")])).await;
+    assert!(refused.is_err(), "the next turn is refused before it begins");
+    assert!(evil.usage().refused[&Quota::CpuMillis] >= 2);
+}
+
+pub(super) async fn g04_endless_recursion() {
+    let plugin = naughty().await;
+    let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
+    let mut longest = Duration::ZERO;
+    for _ in 0..1_000 {
+        let begin = Instant::now();
+        let seen = turn(&session, "recurse").await;
+        longest = longest.max(begin.elapsed());
+        let Some(TurnError::Fault(PluginFault::Trapped(says))) = seen.error else { panic!("{:?}", seen.error) };
+        assert!(says.contains("stack"), "{says}");
+    }
+    println!("figure: 1000 recursions without end, the longest took {longest:?}");
+    assert_eq!(said(&session, "still here").await, "still here");
+}
+
+/// Two plugins see the same clock, and no finer than a millisecond.
+pub(super) async fn g21_time_comes_in_milliseconds() {
+    let plugin = naughty().await;
+    let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
+    let begin = Instant::now();
+    let first: u64 = said(&session, "now").await.parse().expect("whole milliseconds");
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    let second: u64 = said(&session, "now").await.parse().expect("whole milliseconds");
+    let elapsed = u64::try_from(begin.elapsed().as_millis()).expect("short");
+    assert!(second - first >= 29 && second - first <= elapsed + 1, "{first} {second} {elapsed}");
+    assert!(first < 60_000, "counted from the instance's own beginning, not from that of the machine: {first}");
+}
+
+/// Cancels by call, by drop of the turn, by drop of the session, in any phase: all comes back.
+pub(super) async fn g22_cancels_at_any_moment() {
+    const CANCELS: u64 = 2_000;
+    let plugin = naughty().await;
+    let tenant = tenant(&plugin, |policy| policy);
+    let instance = tenant.instance(&plugin, "{}").expect("an instance");
+    let mut random = 7_u64;
+    for at in 0..CANCELS {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let session = instance.session();
+        let prompt = ["hold", "stream 1000", "invoke 3", "tick"][usize::try_from(random >> 40).expect("small") % 4];
+        let mut turn = ask(&session, prompt).await;
+        for _ in 0..(random >> 50) % 4 {
+            drop(tokio::time::timeout(Duration::from_millis(1), turn.next()).await);
+        }
+        match at % 3 {
+            0 => drop(turn),
+            1 => {
+                turn.canceller().cancel();
+                drop(read(turn).await);
+            }
+            _ => drop(session),
+        }
+    }
+    let begin = Instant::now();
+    while tenant.usage().held.iter().any(|(quota, held)| matches!(quota, Quota::Turns | Quota::Sessions) && *held > 0) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", tenant.usage());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let session = instance.session();
+    assert_eq!(said(&session, "still here").await, "still here");
+    drop((session, instance));
+    while tenant.usage().held.values().any(|held| *held > 0) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", tenant.usage());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,57 @@
+//! Plugins that hand over too much, or things that are none.
+
+use super::{alone, resident, said, tenant, turn};
+use llm_provider_host::{Event, PluginFault, Quota, TurnError};
+use llmp_tests::plugins::{ask, naughty, naughty_with};
+use std::time::{Duration, Instant};
+
+pub(super) async fn g05_giant_strings_and_strings_that_are_none() {
+    let plugin = naughty_with(|limits| limits.call_data_bytes = 1 << 20).await;
+    let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
+    let Some(TurnError::Fault(fault)) = turn(&session, "huge 32000000").await.error else { panic!("not refused") };
+    assert!(matches!(fault, PluginFault::Limit { limit: "call_data_bytes", configured: 1_048_576, .. }), "{fault}");
+    let Some(TurnError::Fault(fault)) = turn(&session, "no-text").await.error else { panic!("not refused") };
+    let PluginFault::Trapped(says) = &fault else { panic!("{fault:?}") };
+    assert!(says.contains("utf-8") || says.contains("UTF-8"), "{says}");
+    assert_eq!(said(&session, "still here").await, "still here");
+}
+
+pub(super) async fn g06_a_flood_for_a_reader_that_sleeps_or_leaves() {
+    if !alone("g06_a_flood_for_a_reader_that_sleeps_or_leaves") {
+        return;
+    }
+    let plugin = naughty().await;
+    let tenant = tenant(&plugin, |policy| policy);
+    let instance = tenant.instance(&plugin, "{}").expect("an instance");
+    let session = instance.session();
+    said(&session, "warm").await;
+    let before = resident();
+    let mut turn = ask(&session, "stream 10000000").await;
+    assert!(matches!(turn.next().await, Some(Ok(Event::AttemptStarted(_)))));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let more = resident().saturating_sub(before);
+    println!("figure: ten million events for a reader that sleeps took {} KiB", more >> 10);
+    assert!(more < 8 << 20, "{more}");
+    drop((turn, session, instance));
+    let begin = Instant::now();
+    while tenant.usage().held.get(&Quota::Instances).is_some_and(|held| *held > 0) {
+        assert!(begin.elapsed() < Duration::from_secs(10), "the instance lives on");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    println!("figure: with its reader gone, the instance was gone after {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(1), "ten times the promise of 100 ms");
+}
+
+/// The world has no handles that could be forged or used up; its ids are numbers, and unknown ones mean nothing.
+pub(super) async fn g07_forged_ids() {
+    let plugin = naughty().await;
+    let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
+    for _ in 0..10 {
+        assert_eq!(said(&session, "forge 10000").await, "done");
+    }
+    for prompt in ["unknown-turn", "late-tool"] {
+        let seen = turn(&session, prompt).await;
+        assert!(prompt == "late-tool" || matches!(seen.error, Some(TurnError::Fault(PluginFault::Contract(_)))));
+    }
+    assert_eq!(said(&session, "still here").await, "still here");
+}

@@ -1,0 +1,81 @@
+//! Tenants that come and go, honest and hostile, for a while: nothing grows.
+//!
+//! A minute as it stands; the ten minutes of the table are `LLMP_SOAK_SECONDS=600 cargo test --release --test it soak`, and its
+//! 24 hours are 86400.
+
+use super::processes::{Sleeper, sleeping};
+use super::{alone, resident, tenant, turn};
+use llmp_tests::plugins::{ask, naughty};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// What must not grow.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    resident: usize,
+    descriptors: usize,
+    threads: usize,
+    children: usize,
+}
+
+impl Held {
+    fn now() -> Self {
+        let count = |path: &str| std::fs::read_dir(path).expect("Linux").count();
+        let children = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
+        let of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        Self {
+            resident: resident(),
+            descriptors: count("/proc/self/fd"),
+            threads: count("/proc/self/task"),
+            children: children.map(|task| of(task).split_whitespace().count()).sum(),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soak_nothing_grows() {
+    if !alone("soak::soak_nothing_grows") {
+        return;
+    }
+    let seconds = std::env::var("LLMP_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let (begin, length) = (Instant::now(), Duration::from_secs(seconds));
+    let place = TempDir::new().expect("a directory");
+    let mut first = None;
+    let mut rounds = 0_u32;
+    while begin.elapsed() < length {
+        round(&place).await;
+        rounds += 1;
+        // What is set up once is there after a fifth of the time.
+        if first.is_none() && begin.elapsed() > length / 5 {
+            first = Some(settled().await);
+        }
+    }
+    let (first, last) = (first.expect("long enough"), settled().await);
+    println!("figure: {rounds} rounds in {seconds} s; {first:?} after a fifth, {last:?} at the end");
+    assert!(last.resident < first.resident + (16 << 20), "memory grows: {first:?} {last:?}");
+    assert!(last.descriptors <= first.descriptors + 2, "descriptors grow: {first:?} {last:?}");
+    assert!(last.threads <= first.threads + 8, "threads grow: {first:?} {last:?}");
+    assert_eq!(last.children, first.children, "children stay: {first:?} {last:?}");
+}
+
+/// A look when what was dropped has had the time to go.
+async fn settled() -> Held {
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    Held::now()
+}
+
+/// A tenant's life: turns, faults, cancels, a program.
+async fn round(place: &TempDir) {
+    let plugin = naughty().await;
+    let tenant = tenant(&plugin, |policy| sleeping(policy, Sleeper::in_place(place), 2));
+    let instance = tenant.instance(&plugin, "{}").expect("an instance");
+    let session = instance.session();
+    for prompt in ["hello", "panic", "stream 500", "recurse", "after-usage", "spawn 3 sleeper", "forge 1000", "grow"] {
+        drop(turn(&session, prompt).await);
+    }
+    for prompt in ["hold", "tick", "stream 100000"] {
+        let mut turn = ask(&session, prompt).await;
+        drop(turn.next().await);
+    }
+    instance.close().await;
+}
