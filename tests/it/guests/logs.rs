@@ -26,7 +26,7 @@ impl Visit for Values<'_> {
 
 impl Subscriber for Sink {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("llm_provider")
+        metadata.target() == "llmp::plugin"
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {

@@ -1,7 +1,7 @@
 //! Plugins that take memory, and that look for what others left in it.
 
 use super::{alone, resident, said, tenant, turn};
-use llm_provider_host::{Host, HostConfig, Limits, PluginFault, Quota, Quotas, TurnError};
+use llm_provider_host::{Host, HostConfig, HostError, Instance, Limits, Plugin, PluginFault, Quota, Quotas, TurnError};
 use llmp_tests::plugins::{NAUGHTY, host, naughty, policy};
 
 fn small() -> Host {
@@ -49,6 +49,18 @@ pub(super) async fn g03_growth_of_memories_and_tables() {
     assert!(!refused.to_string().contains('\n'), "{refused}");
 }
 
+/// An instance of a new tenant, as soon as there is a place for it: one that was closed gives its place back a moment later.
+async fn started(host: &Host, plugin: &Plugin) -> Instance {
+    loop {
+        let instance = host.tenant(policy()).instance(plugin, "{}").expect("an instance");
+        match instance.start().await {
+            Ok(()) => return instance,
+            Err(TurnError::Host(HostError::Limit { limit: "instances", .. })) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 /// Memory that a tenant used holds nothing of it when the next one gets it.
 pub(super) async fn g15_nothing_of_another_tenant_is_left() {
     // Two places for instances, so that every one is used again and again.
@@ -59,11 +71,11 @@ pub(super) async fn g15_nothing_of_another_tenant_is_left() {
     let canary = "a-canary-of-32-bytes-0123456789ab".repeat(2_000);
     let mut found = 0_usize;
     for _ in 0..500 {
-        let one = host.tenant(policy()).instance(&plugin, "{}").expect("an instance");
+        let one = started(&host, &plugin).await;
         assert_eq!(said(&one.session(), &canary).await.len(), canary.len());
         one.close().await;
         drop(one);
-        let other = host.tenant(policy()).instance(&plugin, "{}").expect("an instance");
+        let other = started(&host, &plugin).await;
         found += said(&other.session(), "stale 4000000").await.parse::<usize>().expect("a count");
         other.close().await;
     }

@@ -30,7 +30,7 @@ pub(super) async fn g08_components_that_are_too_much() {
         (func (export \"r\") (param i32 i32 i32 i32) (result i32) i32.const 0)) \
         (core instance $i (instantiate $m)) \
         (func (export \"f\") (param \"s\" string) (canon lift (core func $i \"f\") string-encoding=utf16 \
-        (memory $i \"m\") (realloc (func $i \"r\"))))";
+        (memory (core memory $i \"m\")) (realloc (core func $i \"r\"))))";
     let import = "(import \"evil:shell/run@1.0.0\" (instance))";
     let mut large = component("");
     large.resize(200 << 20, 0);
