@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::bounds::ProcessLimits;
+use crate::reach::FileAccess;
+
 /// Bytes of standard error that are kept unless a [`Spec`] says otherwise: some hundreds of lines, enough for a stack
 /// trace of a Node program with its preamble, and 2 MiB for the 32 sidecars of a full host.
 pub const STDERR_RING: usize = 64 * 1024;
@@ -47,6 +50,10 @@ pub struct Spec {
     pub mark: Option<OsString>,
     /// What it reaches of the network. [`NetworkAccess::Owners`] by default.
     pub network: NetworkAccess,
+    /// What it reaches of the file system. [`FileAccess::Owners`] by default.
+    pub files: FileAccess,
+    /// What it may take of the machine.
+    pub limits: ProcessLimits,
 }
 
 impl Spec {
@@ -60,6 +67,8 @@ impl Spec {
             stderr_ring: STDERR_RING,
             mark: None,
             network: NetworkAccess::Owners,
+            files: FileAccess::Owners,
+            limits: ProcessLimits::default(),
         }
     }
 
@@ -86,6 +95,12 @@ impl Spec {
         self.network = access;
         self
     }
+
+    /// Sets [`files`](Self::files).
+    pub fn files(mut self, access: FileAccess) -> Self {
+        self.files = access;
+        self
+    }
 }
 
 impl fmt::Debug for Spec {
@@ -99,6 +114,8 @@ impl fmt::Debug for Spec {
             .field("stderr_ring", &self.stderr_ring)
             .field("mark", &self.mark)
             .field("network", &self.network)
+            .field("files", &self.files)
+            .field("limits", &self.limits)
             .finish()
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::error::SpawnError;
 use crate::exit::Exit;
 use crate::isolation::IsolationError;
+use crate::reach::{FileContainment, FileContainmentError};
 use crate::spec::Spec;
 
 pub(crate) type InputPipe = tokio::io::Sink;
@@ -51,6 +52,10 @@ pub(crate) async fn spawn(_spec: Spec) -> Result<Born, SpawnError> {
 
 pub(crate) fn try_isolation() -> Result<(), IsolationError> {
     Err(IsolationError::Unsupported)
+}
+
+pub(crate) fn try_files() -> Result<FileContainment, FileContainmentError> {
+    Err(FileContainmentError::Unsupported)
 }
 
 /// Not supported here.
