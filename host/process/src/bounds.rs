@@ -20,8 +20,8 @@ pub struct ProcessLimits {
     /// hundreds at most (a search through a large source tree); a leak ends there, before 32 sidecars together
     /// have taken 131,072 files, some 32 MiB of the kernel's memory.
     pub descriptors: u64,
-    /// Bytes of one file that is written. 4 GiB: more than any file that the Copilot CLI (150 MiB) or a tool writes (the
-    /// pack of the largest repositories is 3 GiB), and less than the disk that a log which is written in a loop fills.
+    /// Bytes of one file that is written. 4 GiB: more than any file that the Copilot CLI (150 MiB) or a tool writes
+    /// (the pack of the largest repositories is 3 GiB), and less than the disk that a log written in a loop fills.
     pub file_bytes: u64,
 }
 

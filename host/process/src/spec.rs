@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::bounds::ProcessLimits;
+use crate::cgroup::CgroupLimits;
 use crate::reach::FileAccess;
 
 /// Bytes of standard error that are kept unless a [`Spec`] says otherwise: some hundreds of lines, enough for a stack
@@ -52,8 +53,11 @@ pub struct Spec {
     pub network: NetworkAccess,
     /// What it reaches of the file system. [`FileAccess::Owners`] by default.
     pub files: FileAccess,
-    /// What it may take of the machine.
+    /// What each of its processes may take of the machine.
     pub limits: ProcessLimits,
+    /// A control group of its own with these limits, where [`cgroup_containment`](crate::cgroup_containment) says that
+    /// there can be one, and as far as it says. None by default.
+    pub cgroup: Option<CgroupLimits>,
 }
 
 impl Spec {
@@ -69,6 +73,7 @@ impl Spec {
             network: NetworkAccess::Owners,
             files: FileAccess::Owners,
             limits: ProcessLimits::default(),
+            cgroup: None,
         }
     }
 
@@ -96,6 +101,12 @@ impl Spec {
         self
     }
 
+    /// Sets [`cgroup`](Self::cgroup).
+    pub fn cgroup(mut self, limits: CgroupLimits) -> Self {
+        self.cgroup = Some(limits);
+        self
+    }
+
     /// Sets [`files`](Self::files).
     pub fn files(mut self, access: FileAccess) -> Self {
         self.files = access;
@@ -116,6 +127,7 @@ impl fmt::Debug for Spec {
             .field("network", &self.network)
             .field("files", &self.files)
             .field("limits", &self.limits)
+            .field("cgroup", &self.cgroup)
             .finish()
     }
 }

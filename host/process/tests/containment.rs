@@ -5,19 +5,24 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use llm_provider_process::{Child, Exit, FileAccess, FileContainment, Grants, Spec, file_containment};
+use llm_provider_process::{
+    CgroupLimits, Child, Exit, FileAccess, FileContainment, Grants, Spec, cgroup_containment, file_containment,
+};
 use support::{alive, eventually, shell, token};
 use tokio::io::AsyncReadExt;
 
 /// The figure of row G18: all gone so long after the stop.
 const GONE: Duration = Duration::from_secs(2);
+/// Set in the process that plays an owner: the token of its sleepers.
+const OWNER: &str = "LLM_PROVIDER_TEST_OWNER";
 
 /// A directory with those of two tenants, removed at the end.
 struct Scratch(PathBuf);
@@ -221,6 +226,76 @@ async fn g18_a_fork_bomb_is_gone_soon_after_the_stop() {
     let start = Instant::now();
     running.child.stop(Duration::ZERO).await;
     assert!(eventually(GONE.saturating_sub(start.elapsed()), || alive(&token) == 0), "{} alive", alive(&token));
+}
+
+/// Descendants that left the group and have nothing of its environment: only a control group holds those.
+#[tokio::test]
+async fn g18_and_p10_a_control_group_ends_what_hides() {
+    let token = token("g18 hidden");
+    let script = format!(
+        "i=0; while [ $i -lt 200 ]; do (setsid env -i /bin/sleep {token} </dev/null >/dev/null 2>&1 &) ; i=$((i+1)); \
+         done; echo up; sleep 1000"
+    );
+    let spec = shell(&script).cgroup(CgroupLimits::default());
+    let mut running = Child::spawn(spec.env("HOME", &token).mark("HOME")).await.unwrap();
+    assert_eq!(running.stdout.read_u8().await.unwrap(), b'u');
+    let hidden = |count| alive(&format!("sleep {token}")) >= count;
+    assert!(eventually(Duration::from_secs(20), || hidden(201)), "{} of 201", alive(&token));
+    let start = Instant::now();
+    running.child.stop(Duration::ZERO).await;
+    match cgroup_containment() {
+        Ok(_) => {
+            let gone = eventually(GONE.saturating_sub(start.elapsed()), || !hidden(1));
+            assert!(gone, "{} alive", alive(&token));
+        }
+        Err(reason) => {
+            println!("NO CONTROL GROUPS HERE: {reason}");
+            assert!(!reason.hint().is_empty());
+            let left = alive(&token);
+            kill_all(&token);
+            assert!(left >= 200, "then they survive: {left}");
+        }
+    }
+}
+
+/// Kills this test's own sleepers, which carry its token.
+fn kill_all(token: &str) {
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&line).contains(token) && pid != std::process::id() as i32 {
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+        }
+    }
+}
+
+/// Not a test of its own: the owner, when this binary is run again by the test below.
+#[tokio::test]
+async fn owner() {
+    let Ok(token) = env::var(OWNER) else { return };
+    let script = format!("(setsid env -i /bin/sleep {token} </dev/null >/dev/null 2>&1 &) ; sleep 1000");
+    let _running = Child::spawn(shell(&script).cgroup(CgroupLimits::default())).await.unwrap();
+    assert!(eventually(Duration::from_secs(10), || alive(&format!("sleep {token}")) >= 2));
+    println!("ready: {}", cgroup_containment().is_ok());
+    std::future::pending::<()>().await;
+}
+
+#[test]
+fn p09_what_hides_ends_with_a_killed_owner_too() {
+    let token = token("p09 hidden");
+    let mut owner = Command::new(env::current_exe().unwrap())
+        .args(["owner", "--exact", "--nocapture"])
+        .env(OWNER, &token)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let possible = lines.find_map(|line| Some(line.split_once("ready: ")?.1.starts_with("true")));
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    let gone = eventually(GONE, || alive(&token) == 0);
+    kill_all(&token);
+    assert_eq!(Some(gone), possible, "gone where there are control groups");
 }
 
 /// All of the above as a user without privileges, to whom the kernel may say otherwise.

@@ -3,6 +3,7 @@
 mod cli_environment;
 mod copilot_cli;
 mod copilot_oneshot;
+mod files;
 mod isolation;
 mod oneshot_settings;
 mod peer;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
+use crate::cgroup::{CgroupContainment, CgroupError};
 use crate::error::SpawnError;
 use crate::exit::Exit;
 use crate::isolation::IsolationError;
@@ -56,6 +57,10 @@ pub(crate) fn try_isolation() -> Result<(), IsolationError> {
 
 pub(crate) fn try_files() -> Result<FileContainment, FileContainmentError> {
     Err(FileContainmentError::Unsupported)
+}
+
+pub(crate) fn try_cgroup() -> Result<CgroupContainment, CgroupError> {
+    Err(CgroupError::Unsupported)
 }
 
 /// Not supported here.

@@ -1,7 +1,7 @@
 //! The child's reach in the file system: a ruleset of landlock that is made before the fork and entered after it.
 //!
-//! What is denied is decided here once, by a fixed version of the kernel's interface, and a kernel that knows less denies
-//! less. A later version denies more, and needs to be tried with the programs that run here before it is taken.
+//! What is denied is decided here once, by a fixed version of the kernel's interface, and a kernel that knows less
+//! denies less. A later version denies more, and needs to be tried with the programs that run here before it is taken.
 
 use std::error::Error;
 use std::io;

@@ -16,10 +16,12 @@ use rustix::process::{
 };
 use rustix::thread::set_no_new_privs;
 
+use super::cage::{self, Cage, Entry};
 use super::fence::{self, Fence};
 use super::namespace::{self, Departure, Witness};
 use super::privileges;
 use crate::bounds::ProcessLimits;
+use crate::cgroup::{CgroupContainment, CgroupError, CgroupLimits, cgroup_containment};
 use crate::error::SpawnError;
 use crate::isolation::IsolationError;
 use crate::reach::{FileAccess, FileContainment, FileContainmentError, Grants, file_containment};
@@ -34,6 +36,7 @@ pub(super) struct Forked {
     pub(super) stdin: OwnedFd,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
+    pub(super) cage: Option<Cage>,
 }
 
 /// Starts `spec` as the leader of a new session, to be killed by the kernel when the calling thread ends.
@@ -47,6 +50,7 @@ pub(super) fn child(spec: &Spec) -> Result<Forked, SpawnError> {
         }
     };
     let fence = fence(spec)?;
+    let (cage, entry) = cage(spec)?.unzip();
     let contained = spec.files != FileAccess::Owners;
     let limits = spec.limits;
     let owner = getpid();
@@ -59,6 +63,7 @@ pub(super) fn child(spec: &Spec) -> Result<Forked, SpawnError> {
     unsafe {
         command.pre_exec(move || {
             isolate()?;
+            entry.as_ref().map_or(Ok(()), Entry::enter)?;
             departure.as_ref().map_or(Ok(()), Departure::leave)?;
             // After what opens files: an owner may hold more of them than the child may.
             bound(&limits)?;
@@ -80,7 +85,7 @@ pub(super) fn child(spec: &Spec) -> Result<Forked, SpawnError> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     match (pid, child.stdin, child.stdout, child.stderr) {
         (Some(pid), Some(stdin), Some(stdout), Some(stderr)) => {
-            Ok(Forked { pid, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into() })
+            Ok(Forked { pid, stdin: stdin.into(), stdout: stdout.into(), stderr: stderr.into(), cage })
         }
         // All three were asked for, and a process number is positive.
         _ => Err(SpawnError::Io { program: spec.program.clone(), source: io::ErrorKind::Other.into() }),
@@ -133,14 +138,57 @@ pub(crate) fn try_files() -> Result<FileContainment, FileContainmentError> {
     }
 }
 
+/// Finds out whether a child can have a control group, in the same way.
+pub(crate) fn try_cgroup() -> Result<CgroupContainment, CgroupError> {
+    let place = cage::place()?;
+    let refused = |error: io::Error| {
+        let code = error.raw_os_error().unwrap_or(0);
+        match Errno::from_io_error(&error) {
+            Some(errno) if is_exhaustion(errno) => CgroupError::Untried { code },
+            _ if error.kind() == io::ErrorKind::Unsupported => CgroupError::Unsupported,
+            _ => CgroupError::NotGiven { directory: place.to_owned(), code },
+        }
+    };
+    let (cage, entry) = Cage::make(place, &CgroupLimits::default()).map_err(refused)?;
+    let mut command = Command::new("/");
+    command.env_clear();
+    // SAFETY: as above.
+    unsafe {
+        command.pre_exec(move || {
+            entry.enter()?;
+            Err(DONE.into())
+        })
+    };
+    let Err(error) = command.spawn() else { return Err(CgroupError::Untried { code: 0 }) };
+    if Errno::from_io_error(&error) == Some(DONE) {
+        return Ok(CgroupContainment { limits: cage.limited });
+    }
+    Err(refused(error))
+}
+
+/// The child's control group and the way into it, where the machine has one for it.
+fn cage(spec: &Spec) -> Result<Option<(Cage, Entry)>, SpawnError> {
+    let Some(limits) = &spec.cgroup else { return Ok(None) };
+    let made = match (cgroup_containment(), cage::place()) {
+        (Ok(_), Ok(place)) => Cage::make(place, limits),
+        (Err(CgroupError::Untried { code }), _) => Err(io::Error::from_raw_os_error(code)),
+        _ => return Ok(None),
+    };
+    made.map(Some).map_err(|source| unprepared(spec, source))
+}
+
+fn unprepared(spec: &Spec, source: io::Error) -> SpawnError {
+    match Errno::from_io_error(&source) {
+        Some(errno) if is_exhaustion(errno) => SpawnError::Exhausted { source },
+        _ => SpawnError::Io { program: spec.program.clone(), source },
+    }
+}
+
 /// What holds the child to its files, as far as the machine can.
 fn fence(spec: &Spec) -> Result<Option<Fence>, SpawnError> {
     let FileAccess::Only(grants) = &spec.files else { return Ok(None) };
     match file_containment() {
-        Ok(_) => fence::prepare(grants).map_err(|source| match Errno::from_io_error(&source) {
-            Some(errno) if is_exhaustion(errno) => SpawnError::Exhausted { source },
-            _ => SpawnError::Io { program: spec.program.clone(), source },
-        }),
+        Ok(_) => fence::prepare(grants).map_err(|source| unprepared(spec, source)),
         Err(FileContainmentError::Untried { code }) => {
             Err(SpawnError::Exhausted { source: io::Error::from_raw_os_error(code) })
         }
@@ -149,9 +197,11 @@ fn fence(spec: &Spec) -> Result<Option<Fence>, SpawnError> {
 }
 
 /// Starts the shell with a script that reads `input`, in its own session, to outlive the calling process.
+/// It gets the beginning of the names of this process's control groups.
 pub(super) fn guard(shell: &Path, script: &str, input: OwnedFd) -> io::Result<std::process::Child> {
     let mut command = Command::new(shell);
     command.arg("-c").arg(script).arg("llm-provider-guard").env_clear().current_dir("/");
+    command.envs(cage::place().map(|place| ("CAGES", cage::prefix(place))));
     command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
     // SAFETY: as above; `isolate` makes plain system calls only.
     unsafe { command.pre_exec(isolate) };

@@ -13,7 +13,7 @@ use rustix::thread::{
 const KEPT: CapabilitySet =
     CapabilitySet::CHOWN.union(CapabilitySet::DAC_OVERRIDE).union(CapabilitySet::FOWNER).union(CapabilitySet::FSETID);
 
-/// Runs in the forked process. The program that it becomes has no other capabilities than those kept, and gets no other:
+/// Runs in the forked process. The program that it becomes has no other capabilities than those kept, and gets none:
 /// `exec` gives only what is in one of the sets that are emptied here.
 pub(super) fn shed() -> Result<(), Errno> {
     for number in 0..u64::BITS {
