@@ -49,6 +49,7 @@
 mod bounds;
 mod cgroup;
 mod child;
+mod containment;
 mod error;
 mod exit;
 mod isolation;
@@ -62,6 +63,7 @@ mod spec;
 pub use bounds::ProcessLimits;
 pub use cgroup::{CGROUP_HINT, CgroupContainment, CgroupError, CgroupLimits, cgroup_containment};
 pub use child::{Child, Running, TERM_GRACE};
+pub use containment::{Containment, containment};
 pub use error::{ProbeError, SpawnError};
 pub use exit::Exit;
 pub use isolation::{IsolationError, network_isolation};

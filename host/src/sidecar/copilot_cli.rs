@@ -3,11 +3,11 @@
 //! What stands here was seen with version 1.0.102; ARCHITECTURE.md says how.
 
 use super::cli_environment::{Network, Places, environment};
-use super::files;
+use super::containment;
 use super::isolation::Isolation;
 use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
 use llm_provider_artefact::{Located, Progress, Request};
-use llm_provider_process::{FileAccess, Spec};
+use llm_provider_process::Spec;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,9 +82,9 @@ impl CopilotCli {
             .map_err(|error| SidecarUnavailable { message: error.to_string(), hint: error.hint() })
     }
 
-    /// What it reaches of the file system, in whichever entry.
-    pub(super) fn reach(&self, found: &Located, places: &Places) -> FileAccess {
-        files::reach(&found.path, places, &self.network, &self.readable)
+    /// The program in its place, without arguments and environment, for whichever entry.
+    pub(super) fn contained(&self, found: &Located, places: &Places) -> Spec {
+        containment::contained(&found.path, places, &self.network, &self.readable)
     }
 
     async fn launch(&self, wanted: Wanted<'_>) -> Result<Launch, SidecarUnavailable> {
@@ -107,8 +107,7 @@ impl CopilotCli {
     }
 
     fn spec(&self, found: &Located, places: &Places, secret_variables: &[String]) -> Result<Spec, SidecarUnavailable> {
-        let mut spec =
-            Spec::new(&found.path, &places.work).network(self.isolation.access()).files(self.reach(found, places));
+        let mut spec = self.contained(found, places).network(self.isolation.access());
         for argument in ["--server", "--stdio", "--no-auto-update", "--no-auto-login", "--log-level", "error"] {
             spec = spec.arg(argument);
         }

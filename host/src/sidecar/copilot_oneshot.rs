@@ -84,7 +84,7 @@ impl CopilotOneShot {
         let places = Places::below(wanted.tenant_directory, NAME, self.cli.unpack_dir.clone());
         places.create()?;
         let report = report(&places.temporary, settings.session())?;
-        let spec = Spec::new(&found.path, &places.work).files(self.cli.reach(&found, &places));
+        let spec = self.cli.contained(&found, &places);
         let spec = ARGUMENTS.iter().fold(spec, |spec, argument| spec.arg(*argument));
         let mut usage = std::ffi::OsString::from("--usage-output-file=");
         usage.push(&report);

@@ -1,9 +1,9 @@
 //! Sidecars: the catalogue's entries, and a run of one.
 
 mod cli_environment;
+mod containment;
 mod copilot_cli;
 mod copilot_oneshot;
-mod files;
 mod isolation;
 mod oneshot_settings;
 mod peer;

@@ -1,15 +1,17 @@
-//! What the Copilot CLI reaches of the file system.
+//! What holds the Copilot CLI: the files that it reaches, and a control group of its own.
 
 use super::cli_environment::{Network, Places};
-use llm_provider_process::{FileAccess, Grants, file_containment};
+use llm_provider_process::{CgroupLimits, FileAccess, Grants, Spec, file_containment};
 use std::path::{Path, PathBuf};
 
-/// Its own directories to write, its program and what the operator named to read. `further` is what the operator adds.
-pub(super) fn reach(program: &Path, places: &Places, network: &Network, further: &[PathBuf]) -> FileAccess {
+/// How the program found is started in its place: with its own directories to write, and itself and what the operator
+/// named to read. `further` is what the operator adds.
+pub(super) fn contained(program: &Path, places: &Places, network: &Network, further: &[PathBuf]) -> Spec {
     if let Err(reason) = file_containment() {
         tracing::warn!(%reason, hint = reason.hint(), "a sidecar is started with all of the host's files within reach");
     }
-    FileAccess::Only(grants(program, places, network, further))
+    let access = FileAccess::Only(grants(program, places, network, further));
+    Spec::new(program, &places.work).files(access).cgroup(CgroupLimits::default())
 }
 
 fn grants(program: &Path, places: &Places, network: &Network, further: &[PathBuf]) -> Grants {
@@ -48,7 +50,7 @@ mod tests {
         assert_eq!(given("/srv/copilot"), paths(&["/srv/copilot"]), "all tenants are below it");
         assert_eq!(given("/copilot"), paths(&["/copilot"]));
         let home = std::env::home_dir().expect("a home").join("copilot");
-        assert_eq!(installed(&home, &own), [home.clone()]);
+        assert_eq!(installed(&home, &own), std::slice::from_ref(&home));
         let package = "/x/lib/node_modules/@github/copilot/node_modules/y/copilot";
         assert_eq!(given(package), paths(&[package, "/x/lib/node_modules"]));
     }
