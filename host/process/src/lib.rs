@@ -12,6 +12,10 @@
 //!   unreaped, so that its number cannot belong to anybody else.
 //! * **Nothing is inherited by accident.** The environment is cleared, no descriptor but the three standard ones
 //!   survives `exec`, signal dispositions are reset, the umask is 077, and there are no core dumps.
+//! * **No more rights than the owner's, and bounded.** No program gives it others (set-user-id), and [`ProcessLimits`]
+//!   bound what it takes.
+//! * **A child may be held to some files.** With [`FileAccess::Only`] it reaches what was granted and what every
+//!   program needs, as far as the kernel can ([`file_containment`]).
 //! * **A child may have no network.** With [`NetworkAccess::None`] it reaches no machine and no port, not even this
 //!   machine's own, and speaks over its pipes only. Where the system does not allow that, the start fails.
 //! * **Standard error never blocks the child** and never grows the owner: it is drained into a ring.
@@ -37,25 +41,34 @@
 //! # What is not promised
 //!
 //! A descendant that leaves the group (`setsid` in a forked helper) escapes a group signal. [`Spec::mark`] finds those
-//! that kept their environment; one that also cleaned its environment needs a cgroup, which is the operator's to give.
+//! that kept their environment; one that also cleaned its environment ends with the child's control group
+//! ([`Spec::cgroup`]), where the operator has given a place for one.
 
 #![deny(missing_docs)]
 
+mod bounds;
+mod cgroup;
 mod child;
+mod containment;
 mod error;
 mod exit;
 mod isolation;
 mod pipes;
 mod platform;
 mod probe;
+mod reach;
 mod ring;
 mod spec;
 
+pub use bounds::ProcessLimits;
+pub use cgroup::{CGROUP_HINT, CgroupContainment, CgroupError, CgroupLimits, cgroup_containment};
 pub use child::{Child, Running, TERM_GRACE};
+pub use containment::{Containment, containment};
 pub use error::{ProbeError, SpawnError};
 pub use exit::Exit;
 pub use isolation::{IsolationError, network_isolation};
 pub use pipes::{Stdin, Stdout};
 pub use platform::adopt_orphans;
 pub use probe::{ProbeOutput, probe};
+pub use reach::{FileAccess, FileContainment, FileContainmentError, Grants, file_containment};
 pub use spec::{NetworkAccess, STDERR_RING, Spec};

@@ -4,6 +4,10 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::bounds::ProcessLimits;
+use crate::cgroup::CgroupLimits;
+use crate::reach::FileAccess;
+
 /// Bytes of standard error that are kept unless a [`Spec`] says otherwise: some hundreds of lines, enough for a stack
 /// trace of a Node program with its preamble, and 2 MiB for the 32 sidecars of a full host.
 pub const STDERR_RING: usize = 64 * 1024;
@@ -47,6 +51,13 @@ pub struct Spec {
     pub mark: Option<OsString>,
     /// What it reaches of the network. [`NetworkAccess::Owners`] by default.
     pub network: NetworkAccess,
+    /// What it reaches of the file system. [`FileAccess::Owners`] by default.
+    pub files: FileAccess,
+    /// What each of its processes may take of the machine.
+    pub limits: ProcessLimits,
+    /// A control group of its own with these limits, where [`cgroup_containment`](crate::cgroup_containment) says that
+    /// there can be one, and as far as it says. None by default.
+    pub cgroup: Option<CgroupLimits>,
 }
 
 impl Spec {
@@ -60,6 +71,9 @@ impl Spec {
             stderr_ring: STDERR_RING,
             mark: None,
             network: NetworkAccess::Owners,
+            files: FileAccess::Owners,
+            limits: ProcessLimits::default(),
+            cgroup: None,
         }
     }
 
@@ -86,6 +100,18 @@ impl Spec {
         self.network = access;
         self
     }
+
+    /// Sets [`cgroup`](Self::cgroup).
+    pub fn cgroup(mut self, limits: CgroupLimits) -> Self {
+        self.cgroup = Some(limits);
+        self
+    }
+
+    /// Sets [`files`](Self::files).
+    pub fn files(mut self, access: FileAccess) -> Self {
+        self.files = access;
+        self
+    }
 }
 
 impl fmt::Debug for Spec {
@@ -99,6 +125,9 @@ impl fmt::Debug for Spec {
             .field("stderr_ring", &self.stderr_ring)
             .field("mark", &self.mark)
             .field("network", &self.network)
+            .field("files", &self.files)
+            .field("limits", &self.limits)
+            .field("cgroup", &self.cgroup)
             .finish()
     }
 }

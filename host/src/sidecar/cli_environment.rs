@@ -60,13 +60,18 @@ impl Places {
 
     /// Makes them, for the owner only.
     pub(super) fn create(&self) -> Result<(), SidecarUnavailable> {
-        for path in [&self.home, &self.state, &self.cache, &self.work, &self.temporary] {
+        for path in self.all() {
             create_private_dir(path).map_err(|error| SidecarUnavailable {
                 message: format!("cannot make the directory {}: {error}", path.display()),
                 hint: Some("make its parent writable, or choose another data directory".into()),
             })?;
         }
         Ok(())
+    }
+
+    /// All that the CLI may write.
+    pub(super) fn all(&self) -> [&Path; 5] {
+        [&self.home, &self.state, &self.cache, &self.work, &self.temporary]
     }
 
     fn variables(&self) -> [(&'static str, &Path); 6] {

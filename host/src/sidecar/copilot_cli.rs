@@ -3,6 +3,7 @@
 //! What stands here was seen with version 1.0.102; ARCHITECTURE.md says how.
 
 use super::cli_environment::{Network, Places, environment};
+use super::containment;
 use super::isolation::Isolation;
 use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
 use llm_provider_artefact::{Located, Progress, Request};
@@ -43,6 +44,10 @@ pub struct CopilotCli {
     pub variables: Vec<(String, String)>,
     /// Where it unpacks itself (235 MiB) and keeps account data. Below the tenant's directory when absent.
     pub unpack_dir: Option<PathBuf>,
+    /// Further files and directories that it may read and run. It reaches its own directories, its program, what every
+    /// program needs and [`Network::ca_bundle`] without them, and nothing else where the system can hold it to that
+    /// ([`file_containment`](llm_provider_process::file_containment)).
+    pub readable: Vec<PathBuf>,
     /// Whether it is started without a network; what [`Self::network`] says leads nowhere then. The program itself is
     /// fetched by the host, and asked for its version, as ever.
     pub isolation: Isolation,
@@ -62,6 +67,7 @@ impl CopilotCli {
             network: Network::default(),
             variables: Vec::new(),
             unpack_dir: None,
+            readable: Vec::new(),
             isolation: Isolation::default(),
             attach: None,
             on_progress: Arc::new(|_| ()),
@@ -74,6 +80,11 @@ impl CopilotCli {
         llm_provider_artefact::obtain(&self.artefact, &move |progress| on_progress(progress))
             .await
             .map_err(|error| SidecarUnavailable { message: error.to_string(), hint: error.hint() })
+    }
+
+    /// The program in its place, without arguments and environment, for whichever entry.
+    pub(super) fn contained(&self, found: &Located, places: &Places) -> Spec {
+        containment::contained(&found.path, places, &self.network, &self.readable)
     }
 
     async fn launch(&self, wanted: Wanted<'_>) -> Result<Launch, SidecarUnavailable> {
@@ -96,7 +107,7 @@ impl CopilotCli {
     }
 
     fn spec(&self, found: &Located, places: &Places, secret_variables: &[String]) -> Result<Spec, SidecarUnavailable> {
-        let mut spec = Spec::new(&found.path, &places.work).network(self.isolation.access());
+        let mut spec = self.contained(found, places).network(self.isolation.access());
         for argument in ["--server", "--stdio", "--no-auto-update", "--no-auto-login", "--log-level", "error"] {
             spec = spec.arg(argument);
         }

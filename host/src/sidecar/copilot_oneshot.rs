@@ -84,7 +84,8 @@ impl CopilotOneShot {
         let places = Places::below(wanted.tenant_directory, NAME, self.cli.unpack_dir.clone());
         places.create()?;
         let report = report(&places.temporary, settings.session())?;
-        let spec = ARGUMENTS.iter().fold(Spec::new(&found.path, &places.work), |spec, argument| spec.arg(*argument));
+        let spec = self.cli.contained(&found, &places);
+        let spec = ARGUMENTS.iter().fold(spec, |spec, argument| spec.arg(*argument));
         let mut usage = std::ffi::OsString::from("--usage-output-file=");
         usage.push(&report);
         let spec = settings.arguments().into_iter().fold(spec.arg(usage), Spec::arg);

@@ -1,6 +1,7 @@
 //! Sidecars: the catalogue's entries, and a run of one.
 
 mod cli_environment;
+mod containment;
 mod copilot_cli;
 mod copilot_oneshot;
 mod isolation;

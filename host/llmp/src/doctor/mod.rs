@@ -1,6 +1,7 @@
 //! `llmp doctor`: what is configured, what was found, and what to do about problems. It uses no network.
 
 mod configuration;
+mod containment;
 mod directories;
 mod page;
 mod plugin;

@@ -29,6 +29,11 @@ impl Page {
         self.below("note", text, None);
     }
 
+    /// Something that could be better.
+    pub(super) fn advice(&mut self, text: &str, hint: Option<&str>) {
+        self.below("note", text, hint);
+    }
+
     /// Something that may not work as meant.
     pub(super) fn warning(&mut self, text: &str, hint: Option<&str>) {
         self.below("warning", text, hint);

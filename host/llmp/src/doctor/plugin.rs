@@ -1,5 +1,6 @@
 //! The plugin, the machine and the sandbox.
 
+use super::containment;
 use super::page::{Page, size};
 use crate::failure::Failure;
 use llm_provider_host::artefact::Platform;
@@ -44,6 +45,7 @@ pub(super) fn write_sandbox(page: &mut Page) {
     }
     if cfg!(target_os = "linux") {
         page.line("sidecars", "process groups, ended with their owner");
+        containment::write(page);
     } else {
         page.error("sidecars can be started on Linux only, so far", Some("run llmp on Linux"));
     }

@@ -6,11 +6,14 @@
 //!   their groups and reaps them. Independent of any runtime, so a handle can be dropped anywhere.
 //! * [`guard`]: a small process that outlives the owner by a moment, to kill the groups of an owner that was killed.
 
+mod cage;
+mod fence;
 mod fork;
 mod guard;
 mod leader;
 mod namespace;
 mod orphans;
+mod privileges;
 mod reaper;
 mod spawner;
 mod strays;
@@ -20,7 +23,7 @@ use std::sync::Arc;
 
 use tokio::net::unix::pipe;
 
-pub(crate) use fork::try_isolation;
+pub(crate) use fork::{try_cgroup, try_files, try_isolation};
 pub(crate) use leader::Leader;
 pub use orphans::adopt_orphans;
 

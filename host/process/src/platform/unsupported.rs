@@ -4,9 +4,11 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
+use crate::cgroup::{CgroupContainment, CgroupError};
 use crate::error::SpawnError;
 use crate::exit::Exit;
 use crate::isolation::IsolationError;
+use crate::reach::{FileContainment, FileContainmentError};
 use crate::spec::Spec;
 
 pub(crate) type InputPipe = tokio::io::Sink;
@@ -51,6 +53,14 @@ pub(crate) async fn spawn(_spec: Spec) -> Result<Born, SpawnError> {
 
 pub(crate) fn try_isolation() -> Result<(), IsolationError> {
     Err(IsolationError::Unsupported)
+}
+
+pub(crate) fn try_files() -> Result<FileContainment, FileContainmentError> {
+    Err(FileContainmentError::Unsupported)
+}
+
+pub(crate) fn try_cgroup() -> Result<CgroupContainment, CgroupError> {
+    Err(CgroupError::Unsupported)
 }
 
 /// Not supported here.

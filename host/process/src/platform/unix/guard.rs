@@ -22,7 +22,8 @@ use super::fork;
 
 const SHELL: &str = "/bin/sh";
 
-/// `+ 12` adds a group, `- 12` takes it away. Only groups that were added are ever taken away.
+/// `+ 12` adds a group, `- 12` takes it away. Only groups that were added are ever taken away. `CAGES` is where the
+/// owner's control groups are, and how their names begin.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM QUIT PIPE
 live=' '
@@ -34,6 +35,10 @@ while read -r verb group; do
 done
 for group in $live; do
   kill -s KILL -- "-$group"
+done
+[ -n "$CAGES" ] || exit 0
+for cage in "$CAGES"*; do
+  [ -e "$cage/cgroup.kill" ] && echo 1 > "$cage/cgroup.kill"
 done
 "#;
 

@@ -11,6 +11,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::cage::Cage;
 use super::leader::Leader;
 use super::strays::Mark;
 use super::{guard, orphans};
@@ -31,11 +32,12 @@ pub(super) struct Watch {
     leader: Arc<Leader>,
     stderr: Option<OwnedFd>,
     mark: Option<Mark>,
+    cage: Option<Cage>,
 }
 
 impl Watch {
-    pub(super) fn new(leader: Arc<Leader>, stderr: OwnedFd, spec: &Spec) -> Self {
-        Self { leader, stderr: Some(stderr), mark: Mark::of(spec) }
+    pub(super) fn new(leader: Arc<Leader>, stderr: OwnedFd, cage: Option<Cage>, spec: &Spec) -> Self {
+        Self { leader, stderr: Some(stderr), mark: Mark::of(spec), cage }
     }
 
     /// Reads what there is, once. Drops the pipe at its end.
@@ -55,6 +57,8 @@ impl Watch {
     fn bury(mut self, buffer: &mut [u8]) {
         let group = self.leader.group();
         let exit = self.leader.bury(|| guard::withdraw(group));
+        // Kills what is left in it. What is left after that was never in it.
+        drop(self.cage.take());
         if let Some(mark) = &self.mark {
             let strays = mark.hunt();
             if strays > 0 {

@@ -80,7 +80,7 @@ fn start(spec: &Spec) -> Result<Newborn, SpawnError> {
     let forked = fork::child(spec)?;
     ward.protect(forked.pid);
     let leader = Arc::new(Leader::new(forked.pid, spec.stderr_ring));
-    let watch = Watch::new(Arc::clone(&leader), forked.stderr, spec);
+    let watch = Watch::new(Arc::clone(&leader), forked.stderr, forked.cage, spec);
     reaper::watch(watch).map_err(|source| SpawnError::Exhausted { source })?;
     tracing::debug!(program = %spec.program.display(), pid = leader.pid(), "child started");
     Ok(Newborn { leader: Unclaimed::new(leader), stdin: forked.stdin, stdout: forked.stdout })

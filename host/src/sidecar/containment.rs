@@ -1,0 +1,69 @@
+//! What holds the Copilot CLI: the files that it reaches, and a control group of its own.
+
+use super::cli_environment::{Network, Places};
+use llm_provider_process::{CgroupLimits, FileAccess, Grants, Spec, file_containment};
+use std::path::{Path, PathBuf};
+
+/// How the program found is started in its place: with its own directories to write, and itself and what the operator
+/// named to read. `further` is what the operator adds.
+pub(super) fn contained(program: &Path, places: &Places, network: &Network, further: &[PathBuf]) -> Spec {
+    if let Err(reason) = file_containment() {
+        tracing::warn!(%reason, hint = reason.hint(), "a sidecar is started with all of the host's files within reach");
+    }
+    let access = FileAccess::Only(grants(program, places, network, further));
+    Spec::new(program, &places.work).files(access).cgroup(CgroupLimits::default())
+}
+
+fn grants(program: &Path, places: &Places, network: &Network, further: &[PathBuf]) -> Grants {
+    let writable = places.all().map(Path::to_path_buf).to_vec();
+    // A shim that a package manager made leads to the package.
+    let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    let mut readable: Vec<PathBuf> = [program, &real].into_iter().flat_map(|file| installed(file, &writable)).collect();
+    readable.extend(network.ca_bundle.clone());
+    readable.extend(further.iter().cloned());
+    Grants { readable, writable }
+}
+
+/// A program and what is installed with it: all packages beside its own where a package manager keeps them, and the
+/// program's directory otherwise. That is not given where it holds more than programs: the home of the user or the
+/// sidecar's own directories, and with them those of other tenants.
+fn installed(program: &Path, own: &[PathBuf]) -> Vec<PathBuf> {
+    let packages =
+        program.ancestors().filter(|path| path.file_name().is_some_and(|name| name == "node_modules")).last();
+    let directory = packages.or_else(|| program.parent()).filter(|directory| {
+        let home = std::env::home_dir();
+        !own.iter().chain(&home).any(|private| private.starts_with(directory))
+    });
+    std::iter::once(program).chain(directory).map(Path::to_path_buf).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_comes_with_its_directory_unless_that_is_private() {
+        let own = [PathBuf::from("/srv/data/tenant/copilot-cli/home")];
+        let given = |program: &str| installed(Path::new(program), &own);
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+        assert_eq!(given("/opt/copilot/copilot"), paths(&["/opt/copilot/copilot", "/opt/copilot"]));
+        assert_eq!(given("/srv/copilot"), paths(&["/srv/copilot"]), "all tenants are below it");
+        assert_eq!(given("/copilot"), paths(&["/copilot"]));
+        let home = std::env::home_dir().expect("a home").join("copilot");
+        assert_eq!(installed(&home, &own), std::slice::from_ref(&home));
+        let package = "/x/lib/node_modules/@github/copilot/node_modules/y/copilot";
+        assert_eq!(given(package), paths(&[package, "/x/lib/node_modules"]));
+    }
+
+    #[test]
+    fn only_its_own_directories_are_written() {
+        let places = Places::below(Path::new("/srv/tenant"), "copilot-cli", None);
+        let network = Network { ca_bundle: Some(PathBuf::from("/srv/ca.pem")), ..Network::default() };
+        let grants = grants(Path::new("/opt/c/copilot"), &places, &network, &["/opt/node".into()]);
+        assert!(grants.writable.iter().all(|path| path.starts_with("/srv/tenant/copilot-cli")), "{grants:?}");
+        assert_eq!(grants.writable.len(), 5);
+        for path in ["/opt/c", "/srv/ca.pem", "/opt/node"] {
+            assert!(grants.readable.contains(&PathBuf::from(path)), "{path}: {grants:?}");
+        }
+    }
+}
