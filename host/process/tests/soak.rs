@@ -10,11 +10,11 @@ use llm_provider_process::Child;
 use support::{children, descriptors, eventually, shell, zombies};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p09_three_hundred_lives_leave_no_zombie_and_no_descriptor() {
+async fn p09_a_thousand_lives_leave_no_zombie_and_no_descriptor() {
     one_life(0).await; // the permanent threads and the runtime's own descriptors
     tokio::time::sleep(Duration::from_millis(300)).await; // the thread closes the first one's last descriptor
     let baseline = descriptors();
-    for lives in 0..60 {
+    for lives in 0..200 {
         let five = (0..5).map(|n| tokio::spawn(one_life(lives + n)));
         for life in five.collect::<Vec<_>>() {
             life.await.unwrap();

@@ -36,8 +36,15 @@ impl Network {
     }
 }
 
-/// The CLI's directories, all the tenant's own.
+/// Where the CLI looks for its unpacked program.
+const PROGRAM_VARIABLE: &str = "COPILOT_PKG_CACHE_HOME";
+
+/// The CLI's directories, all the tenant's own but for its program.
 pub(super) struct Places {
+    /// The unpacked program, which all tenants read.
+    program: Option<PathBuf>,
+    /// Whether this run may write the program.
+    unpacks: bool,
     home: PathBuf,
     state: PathBuf,
     cache: PathBuf,
@@ -46,16 +53,29 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Those of a catalogue entry. What the CLI unpacks is the same for all entries.
+    /// Those of a catalogue entry. `unpack_dir` is where its unpacked program is, for all tenants; absent, it is among the
+    /// tenant's own data.
     pub(super) fn below(tenant: &Path, entry: &str, unpack_dir: Option<PathBuf>) -> Self {
         let own = tenant.join(entry);
         Self {
+            program: unpack_dir,
+            unpacks: false,
             home: own.join("home"),
             state: own.join("state"),
-            cache: unpack_dir.unwrap_or_else(|| tenant.join("copilot-cli").join("cache")),
+            cache: tenant.join("copilot-cli").join("cache"),
             work: own.join("work"),
             temporary: own.join("tmp"),
         }
+    }
+
+    /// The same for the run that unpacks the program.
+    pub(super) fn of_the_unpacker(self, program: &Path) -> Self {
+        Self { program: Some(program.to_owned()), unpacks: true, ..self }
+    }
+
+    /// The unpacked program, for a run that only reads it.
+    pub(super) fn read_only(&self) -> Option<&Path> {
+        self.program.as_deref().filter(|_| !self.unpacks)
     }
 
     /// Makes them, for the owner only.
@@ -70,8 +90,10 @@ impl Places {
     }
 
     /// All that the CLI may write.
-    pub(super) fn all(&self) -> [&Path; 5] {
-        [&self.home, &self.state, &self.cache, &self.work, &self.temporary]
+    pub(super) fn all(&self) -> Vec<&Path> {
+        let own = [&self.home, &self.state, &self.cache, &self.work, &self.temporary].map(PathBuf::as_path);
+        let program = self.program.as_deref().filter(|_| self.unpacks);
+        own.into_iter().chain(program).collect()
     }
 
     fn variables(&self) -> [(&'static str, &Path); 6] {
@@ -96,6 +118,9 @@ pub(super) fn environment(
     own: &[&str],
 ) -> Result<Spec, SidecarUnavailable> {
     let mut spec = places.variables().into_iter().fold(spec, |spec, (name, path)| spec.env(name, path));
+    if let Some(program) = &places.program {
+        spec = spec.env(PROGRAM_VARIABLE, program);
+    }
     for (name, value) in network.variables() {
         spec = spec.env(name, value);
     }

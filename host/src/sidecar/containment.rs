@@ -15,10 +15,11 @@ pub(super) fn contained(program: &Path, places: &Places, network: &Network, furt
 }
 
 fn grants(program: &Path, places: &Places, network: &Network, further: &[PathBuf]) -> Grants {
-    let writable = places.all().map(Path::to_path_buf).to_vec();
+    let writable: Vec<PathBuf> = places.all().into_iter().map(Path::to_path_buf).collect();
     // A shim that a package manager made leads to the package.
     let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
     let mut readable: Vec<PathBuf> = [program, &real].into_iter().flat_map(|file| installed(file, &writable)).collect();
+    readable.extend(places.read_only().map(Path::to_path_buf));
     readable.extend(network.ca_bundle.clone());
     readable.extend(further.iter().cloned());
     Grants { readable, writable }
@@ -57,13 +58,16 @@ mod tests {
 
     #[test]
     fn only_its_own_directories_are_written() {
-        let places = Places::below(Path::new("/srv/tenant"), "copilot-cli", None);
+        let places = Places::below(Path::new("/srv/tenant"), "copilot-cli", Some("/srv/cache/unpacked".into()));
         let network = Network { ca_bundle: Some(PathBuf::from("/srv/ca.pem")), ..Network::default() };
         let grants = grants(Path::new("/opt/c/copilot"), &places, &network, &["/opt/node".into()]);
         assert!(grants.writable.iter().all(|path| path.starts_with("/srv/tenant/copilot-cli")), "{grants:?}");
         assert_eq!(grants.writable.len(), 5);
-        for path in ["/opt/c", "/srv/ca.pem", "/opt/node"] {
+        for path in ["/opt/c", "/srv/ca.pem", "/opt/node", "/srv/cache/unpacked"] {
             assert!(grants.readable.contains(&PathBuf::from(path)), "{path}: {grants:?}");
         }
+        let unpacker = places.of_the_unpacker(Path::new("/srv/cache/unpacked"));
+        let grants = super::grants(Path::new("/opt/c/copilot"), &unpacker, &network, &[]);
+        assert!(grants.writable.contains(&PathBuf::from("/srv/cache/unpacked")), "{grants:?}");
     }
 }

@@ -6,6 +6,7 @@ use super::cli_environment::{Network, Places, environment};
 use super::containment;
 use super::isolation::Isolation;
 use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
+use super::unpacked;
 use llm_provider_artefact::{Located, Progress, Request};
 use llm_provider_process::Spec;
 use std::net::SocketAddr;
@@ -42,7 +43,8 @@ pub struct CopilotCli {
     pub network: Network,
     /// Further variables for its environment, by name and value. Names of this entry's own variables are refused.
     pub variables: Vec<(String, String)>,
-    /// Where it unpacks itself (235 MiB) and keeps account data. Below the tenant's directory when absent.
+    /// Where its program is unpacked (235 MiB), once, by a run of its own; tenants read it and do not write it. Below the
+    /// tenant's directory when absent. Account data is the tenant's own in any case.
     pub unpack_dir: Option<PathBuf>,
     /// Further files and directories that it may read and run. It reaches its own directories, its program, what every
     /// program needs and [`Network::ca_bundle`] without them, and nothing else where the system can hold it to that
@@ -82,6 +84,21 @@ impl CopilotCli {
             .map_err(|error| SidecarUnavailable { message: error.to_string(), hint: error.hint() })
     }
 
+    /// The directories of an entry, with the program unpacked where all tenants read it.
+    pub(super) async fn places(
+        &self,
+        found: &Located,
+        wanted: Wanted<'_>,
+        entry: &str,
+    ) -> Result<Places, SidecarUnavailable> {
+        if let Some(directory) = &self.unpack_dir {
+            unpacked::unpack(found, directory, &self.network).await?;
+        }
+        let places = Places::below(wanted.tenant_directory, entry, self.unpack_dir.clone());
+        places.create()?;
+        Ok(places)
+    }
+
     /// The program in its place, without arguments and environment, for whichever entry.
     pub(super) fn contained(&self, found: &Located, places: &Places) -> Spec {
         containment::contained(&found.path, places, &self.network, &self.readable)
@@ -96,8 +113,7 @@ impl CopilotCli {
             return attached(attach, self.isolation, wanted);
         }
         let found = self.find().await?;
-        let places = Places::below(wanted.tenant_directory, NAME, self.unpack_dir.clone());
-        places.create()?;
+        let places = self.places(&found, wanted, NAME).await?;
         Ok(Launch {
             start: Start::Spawn(self.spec(&found, &places, wanted.secret_variables)?),
             version: version(&found),

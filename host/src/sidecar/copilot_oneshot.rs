@@ -4,7 +4,7 @@
 //! Nothing of the plugin's reaches an argument or a variable unchecked, and the prompt is never one. What stands here
 //! was seen with version 1.0.102.
 
-use super::cli_environment::{Places, environment};
+use super::cli_environment::environment;
 use super::copilot_cli::{CopilotCli, version};
 use super::isolation::Isolation;
 use super::oneshot_settings::Settings;
@@ -81,8 +81,7 @@ impl CopilotOneShot {
             return Err(refused(format!("the sidecar {NAME}: {misplaced} has no meaning for {other}")));
         }
         let found = self.cli.find().await?;
-        let places = Places::below(wanted.tenant_directory, NAME, self.cli.unpack_dir.clone());
-        places.create()?;
+        let places = self.cli.places(&found, wanted, NAME).await?;
         let report = report(&places.temporary, settings.session())?;
         let spec = self.cli.contained(&found, &places);
         let spec = ARGUMENTS.iter().fold(spec, |spec, argument| spec.arg(*argument));

@@ -9,6 +9,7 @@ mod oneshot_settings;
 mod peer;
 mod program;
 mod run;
+mod unpacked;
 
 pub use cli_environment::Network;
 pub use copilot_cli::{Attach, CopilotCli, OnProgress};

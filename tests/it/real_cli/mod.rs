@@ -20,4 +20,5 @@ mod secrets;
 mod sessions;
 mod sidecar;
 mod tools;
+mod unpacked;
 mod wires;
