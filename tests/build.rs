@@ -1,10 +1,9 @@
 //! Builds the test plugins.
 
-use llm_provider_build::{Guest, Target, build_from_script, rerun_if_changed};
-use std::path::Path;
+use llm_provider_build::{Guest, Target, build_from_script, manifest_dir, rerun_if_changed};
 
 fn main() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let workspace = manifest_dir().join("..");
     rerun_if_changed(
         &workspace,
         &["wit", "guest/bindings", "guest/core", "tests/guests", "tests/plugins", "Cargo.lock"],

@@ -1,12 +1,11 @@
 //! Builds the reference plugins.
 
-use llm_provider_build::{Guest, Target, build_from_script, rerun_if_changed};
-use std::path::Path;
+use llm_provider_build::{Guest, Target, build_from_script, manifest_dir, rerun_if_changed};
 
 const PLUGINS: [&str; 4] = ["anthropic", "copilot", "gemini", "openai"];
 
 fn main() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let workspace = manifest_dir().join("../..");
     rerun_if_changed(&workspace, &["wit", "Cargo.toml", "Cargo.lock"]);
     let sources = |name: &str| ["src", "Cargo.toml"].map(|part| format!("guest/{name}/{part}"));
     for path in ["bindings", "core"].into_iter().chain(PLUGINS).flat_map(sources) {

@@ -40,6 +40,13 @@ pub fn build_from_script(workspace: &Path, guest: &Guest<'_>, file_name: &str) {
     }
 }
 
+/// The directory of the package whose build script this is, as cargo says now: what was compiled into the script is wrong
+/// once its target directory has been moved or copied to another checkout, and it would build the plugins of that one.
+#[must_use]
+pub fn manifest_dir() -> PathBuf {
+    env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
+}
+
 /// Tells cargo to run the build script again when one of these paths (relative to `workspace`) changes.
 pub fn rerun_if_changed(workspace: &Path, paths: &[&str]) {
     for path in paths {

@@ -84,7 +84,12 @@ impl Cpu {
             let Some((id, waiter)) = state.queue.grant() else { return };
             match waiter {
                 // Looked at first: a permit dropped in here would hand out in here, as deep as there are such waiters.
-                Waiter::Begins(_, waiter) if waiter.is_closed() => state.queue.release(id),
+                Waiter::Begins(share, waiter) if waiter.is_closed() => {
+                    state.queue.release(id);
+                    // Not under the lock: the last of a share takes it again.
+                    drop(state);
+                    drop(share);
+                }
                 Waiter::Begins(share, waiter) => {
                     drop(state);
                     drop(waiter.send(Permit::new(share)));
@@ -222,6 +227,23 @@ mod tests {
         drop(tokio::time::timeout(Duration::from_millis(10), two.acquire()).await.expect_err("no core is free"));
         drop(held);
         drop(tokio::time::timeout(Duration::from_secs(10), two.acquire()).await.expect("a core"));
+    }
+
+    /// A tenant that is gone before its turn came: its share goes with its place in the queue.
+    #[tokio::test]
+    async fn a_tenant_that_leaves_the_queue_takes_its_share_along() {
+        let cpu = Cpu::new(1, 8);
+        let (one, two, three) = (cpu.share(), cpu.share(), cpu.share());
+        let held = one.acquire().await;
+        drop(tokio::time::timeout(Duration::from_millis(10), two.acquire()).await.expect_err("no core is free"));
+        drop(two);
+        let (told, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            drop(held);
+            drop(told.send(()));
+        });
+        ended.recv_timeout(Duration::from_secs(20)).expect("giving the core back ends");
+        drop(tokio::time::timeout(Duration::from_secs(10), three.acquire()).await.expect("a core"));
     }
 
     #[tokio::test]

@@ -35,7 +35,7 @@ pub(super) async fn unpack(found: &Located, directory: &Path, network: &Network)
     places.create()?;
     let spec = contained(&found.path, &places, network, &[]).arg("--version");
     let spec = environment(spec, &places, network, &[], &[])?;
-    let Running { child, stdin, stdout } = Child::spawn(spec).await.map_err(|error| failed(error.to_string()))?;
+    let Running { child, stdin, stdout, .. } = Child::spawn(spec).await.map_err(|error| failed(error.to_string()))?;
     drop(stdin);
     let exit =
         timeout(UNPACKING, child.wait()).await.map_err(|_| failed(format!("it took more than {UNPACKING:?}")))?;

@@ -39,7 +39,7 @@ const PROGRAMS: [&str; 11] = [
 /// To read: how programs are loaded, names resolved, certificates checked, and what the machine is like. Not all of
 /// `/etc`, which has the keys and passwords of services. In `/proc` the memory, environment and descriptors of others
 /// are denied by the same rules, since those processes are outside.
-const SETTINGS: [&str; 30] = [
+const SETTINGS: [&str; 37] = [
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
@@ -131,7 +131,7 @@ fn ruleset(grants: &Grants) -> io::Result<RulesetCreated> {
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir | AccessFs::IoctlDev;
     let made = Ruleset::default().handle_access(all).and_then(|rules| rules.scope(Scope::from_all(KNOWN)));
     let mut rules = made.and_then(Ruleset::create).map_err(|error| told(&error))?;
-    let always = [(&PROGRAMS[..], run), (&SETTINGS[..], read), (&DEVICES[..], device)];
+    let always = [(PROGRAMS.as_slice(), run), (SETTINGS.as_slice(), read), (DEVICES.as_slice(), device)];
     let always =
         always.into_iter().flat_map(|(paths, access)| paths.iter().map(move |path| (Path::new(*path), access)));
     let readable = grants.readable.iter().map(|path| (path.as_path(), run));
