@@ -7,7 +7,8 @@
 
 use llm_provider_host::egress::{Origin, Trust};
 use llm_provider_host::{
-    Digest, Host, HostConfig, Instance, Policy, PolicySources, Tenant, TurnRequest, inspect, user_message,
+    Digest, Host, HostConfig, Instance, Policy, PolicySources, Quota, Tenant, TurnError, TurnRequest, inspect,
+    user_message,
 };
 use llmp_model_server::{ModelServer, Script};
 use llmp_tests::plugins::NAUGHTY;
@@ -45,12 +46,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         try_it(&hostile, &format!("fetch {url}")).await;
     }
     try_it(&hostile, "key https://example.com/ authorization api-key").await;
-    for _ in 0..30 {
-        try_it(&hostile, "spin").await;
-        if hostile.session().turn(TurnRequest::new(vec![user_message("echo")])).await.is_err() {
-            break;
-        }
+    println!("mallory's plugin loops until its customer's time is used up:");
+    while !mallory.usage().refused.contains_key(&Quota::CpuMillis) {
+        drop(turn(&hostile, "spin").await);
     }
+    try_it(&hostile, "hello").await;
+    try_it(&honest, "And now?").await;
 
     println!("what each has used:");
     for (name, tenant) in [("acme", &acme), ("mallory", &mallory)] {
@@ -82,16 +83,18 @@ fn digest(host: &Host, bytes: &[u8]) -> Result<String, Box<dyn Error>> {
     Ok(digest.to_string())
 }
 
-/// A turn, and how it ended, on one line.
-async fn try_it(instance: &Instance, prompt: &str) {
+/// A turn, to its end.
+async fn turn(instance: &Instance, prompt: &str) -> Result<String, TurnError> {
     let mut request = TurnRequest::new(vec![user_message(prompt)]);
     request.model = Some("gpt-5".into());
-    let ended = match instance.session().turn(request).await {
-        Ok(turn) => turn.finish().await,
-        Err(error) => Err(error),
-    };
-    match ended {
-        Ok((message, _)) => println!("  {prompt:?}: {:?}", text(&message)),
+    let (message, _) = instance.session().turn(request).await?.finish().await?;
+    Ok(text(&message))
+}
+
+/// A turn, and how it ended, on one line.
+async fn try_it(instance: &Instance, prompt: &str) {
+    match turn(instance, prompt).await {
+        Ok(said) => println!("  {prompt:?}: {said:?}"),
         Err(error) => println!("  {prompt:?}: {error}"),
     }
 }

@@ -104,6 +104,8 @@ pub struct Limits {
     pub queries: usize,
     /// How long such a question may wait. A sidecar may have to start first, and the service be asked.
     pub query_deadline: Duration,
+    /// How long reading a secret may take when an instance starts. A file takes microseconds, a vault a second.
+    pub secret_deadline: Duration,
     /// Providers (plugin and configuration) whose budget of retries and breaker a tenant remembers. Each takes 1 KB and
     /// its configuration; a tenant has a handful, unless it makes a configuration for each person.
     pub providers: usize,
@@ -159,6 +161,7 @@ impl Default for Limits {
             permission_deadline: Duration::from_secs(300),
             queries: 16,
             query_deadline: Duration::from_secs(60),
+            secret_deadline: Duration::from_secs(10),
             providers: 1_024,
             sidecar_report_bytes: 256 << 10,
             log_line_bytes: 8 << 10,

@@ -102,8 +102,10 @@ impl Tenant {
         let policy = &self.0.policy;
         let mut grants = policy.secrets.clone();
         for (name, reference) in &policy.references {
-            let read = policy.resolver.resolve(&reference.address).await;
-            let value = read.map_err(|reason| HostError::Secret { name: name.clone(), reason })?;
+            let failed = |reason| HostError::Secret { name: name.clone(), reason };
+            let deadline = self.0.limits.secret_deadline;
+            let read = tokio::time::timeout(deadline, policy.resolver.resolve(&reference.address)).await;
+            let value = read.map_err(|_| failed(format!("nobody gave it within {deadline:?}")))?.map_err(failed)?;
             grants.insert(name.clone(), SecretGrant { value, destinations: reference.destinations.clone() });
         }
         Ok(Arc::new(Secrets::new(grants)))

@@ -11,3 +11,4 @@ pub mod plugins;
 pub mod real_cli;
 pub mod real_mcp;
 pub mod rig;
+pub mod watch;

@@ -5,6 +5,7 @@ pub mod processes;
 mod seen;
 
 use crate::real_cli;
+use crate::watch::Watch;
 pub use http::Flavor;
 use llm_provider_host::egress::{Egress, EgressLimits, EgressPolicy, Origin, Trust};
 use llm_provider_host::{
@@ -55,6 +56,8 @@ pub struct Rig {
     pub model: ModelServer,
     /// The instance under test.
     pub instance: Instance,
+    /// Drops before the directory it looks at.
+    _watch: Watch,
     /// The tenant's directory.
     pub home: TempDir,
     /// Its place among the CLIs that may run at once.
@@ -111,7 +114,7 @@ impl Rig {
             .tenant(change(policy, &model))
             .instance(&plugin, config(&model, wire, more).to_string())
             .expect("an instance");
-        Self { model, instance, home, _room: None }
+        Self { model, instance, _watch: Watch::over(home.path()), home, _room: None }
     }
 
     /// A rig around the real CLI, over chat completions; `None` when the person asked to skip those.

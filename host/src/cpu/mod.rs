@@ -224,7 +224,7 @@ mod tests {
         let cpu = Cpu::new(1, 8);
         let (one, two) = (cpu.share(), cpu.share());
         let held = one.acquire().await;
-        drop(tokio::time::timeout(Duration::from_millis(10), two.acquire()).await.expect_err("no core is free"));
+        assert!(tokio::time::timeout(Duration::from_millis(10), two.acquire()).await.is_err(), "no core is free");
         drop(held);
         drop(tokio::time::timeout(Duration::from_secs(10), two.acquire()).await.expect("a core"));
     }
@@ -235,12 +235,12 @@ mod tests {
         let cpu = Cpu::new(1, 8);
         let (one, two, three) = (cpu.share(), cpu.share(), cpu.share());
         let held = one.acquire().await;
-        drop(tokio::time::timeout(Duration::from_millis(10), two.acquire()).await.expect_err("no core is free"));
+        assert!(tokio::time::timeout(Duration::from_millis(10), two.acquire()).await.is_err(), "no core is free");
         drop(two);
         let (told, ended) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             drop(held);
-            drop(told.send(()));
+            told.send(()).expect("the test waits");
         });
         ended.recv_timeout(Duration::from_secs(20)).expect("giving the core back ends");
         drop(tokio::time::timeout(Duration::from_secs(10), three.acquire()).await.expect("a core"));

@@ -2,27 +2,9 @@
 
 use llmp_model_server::{Reply, Script};
 use llmp_tests::rig::{CANARY_KEY, Rig, processes};
+use llmp_tests::watch::files_with_the_key;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Files below a directory that contain the key.
-fn leaks(directory: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let path = entry.path();
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => found.extend(leaks(&path)),
-            Ok(kind) if kind.is_file() => {
-                let bytes = fs::read(&path).unwrap_or_default();
-                let has = bytes.windows(CANARY_KEY.len()).any(|window| window == CANARY_KEY.as_bytes());
-                found.extend(has.then_some(path));
-            }
-            _ => {}
-        }
-    }
-    found
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_reaches_the_model_and_nothing_else() {
@@ -44,7 +26,7 @@ async fn the_key_reaches_the_model_and_nothing_else() {
     let sidecar = processes::sidecar(rig.home.path());
     assert!(!format!("{sidecar:?}").contains(CANARY_KEY), "neither arguments nor environment");
     rig.instance.close().await;
-    let files = leaks(rig.home.path());
+    let files = files_with_the_key(rig.home.path());
     // What the model itself said is in the CLI's log of the session, and nothing else.
     let said = |path: &PathBuf| path.file_name().is_some_and(|name| name == "events.jsonl");
     assert!(files.iter().all(said), "{files:?}");
@@ -59,9 +41,9 @@ async fn the_key_is_in_no_file() {
     }
     rig.model.push(Reply::error(401, "no")).expect("room");
     rig.send(&session, "three").await.failure();
-    assert_eq!(leaks(rig.home.path()), Vec::<PathBuf>::new());
+    assert_eq!(files_with_the_key(rig.home.path()), Vec::<PathBuf>::new());
     rig.instance.close().await;
-    assert_eq!(leaks(rig.home.path()), Vec::<PathBuf>::new());
+    assert_eq!(files_with_the_key(rig.home.path()), Vec::<PathBuf>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

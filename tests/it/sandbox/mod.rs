@@ -21,6 +21,7 @@ mod retry;
 mod retry_ends;
 mod route;
 mod tape;
+mod tenancy;
 mod tools;
 mod trickle;
 mod wasip2;

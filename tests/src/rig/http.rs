@@ -1,6 +1,7 @@
 //! Plugins that reach the model server by HTTP themselves, without a sidecar.
 
 use super::{Rig, canary, egress, loaded, merge};
+use crate::watch::Watch;
 use llm_provider_host::egress::Origin;
 use llm_provider_host::{Capability, Destination, Plugin, Policy};
 use llmp_model_server::{ModelServer, Script};
@@ -107,6 +108,6 @@ impl Rig {
         let config = flavor.config(&model, &more).to_string();
         let tenant = plugin.host().tenant(grant(policy, &model));
         let instance = tenant.instance(&plugin, config).expect("an instance");
-        Self { model, instance, home, _room: None }
+        Self { model, instance, _watch: Watch::over(home.path()), home, _room: None }
     }
 }

@@ -1,5 +1,6 @@
 //! What the caller of a turn saw.
 
+use crate::watch;
 use llm_provider_host::wit::events::{Finished, NoticeKind};
 use llm_provider_host::{Block, Event, ProviderError, Turn, TurnError};
 
@@ -30,6 +31,7 @@ pub async fn read(mut turn: Turn) -> Seen {
         }
     }
     assert!(seen.ended(), "the turn ended without a last item");
+    watch::told(&seen);
     seen
 }
 
