@@ -49,9 +49,7 @@ pub(super) async fn g07_forged_ids() {
     for _ in 0..10 {
         assert_eq!(said(&session, "forge 10000").await, "done");
     }
-    for prompt in ["unknown-turn", "late-tool"] {
-        let seen = turn(&session, prompt).await;
-        assert!(prompt == "late-tool" || matches!(seen.error, Some(TurnError::Fault(PluginFault::Contract(_)))));
-    }
+    let seen = turn(&session, "unknown-turn").await;
+    assert!(matches!(seen.error, Some(TurnError::Fault(PluginFault::Contract(_)))), "{:?}", seen.error);
     assert_eq!(said(&session, "still here").await, "still here");
 }

@@ -46,27 +46,31 @@ async fn an_idle_cli_is_ended_and_goes_on_where_it_was() {
     assert_eq!(said, ["one", "one", "two"]);
 }
 
+/// One of the few files that are not its own and that the CLI may read.
+const SYSTEM: &str = "/etc/os-release";
+
 fn reading() -> Script {
-    let call = ToolCall::new("call_1", "view", &json!({"path": "/etc/hostname"}));
+    let call = ToolCall::new("call_1", "view", &json!({"path": SYSTEM}));
     Script::new(Reply::text("I see.")).then(Reply::new().tool_call(call))
 }
 
 /// B09: the CLI's own tools are off unless the policy lists them, and then its permissions decide.
 #[tokio::test(flavor = "multi_thread")]
 async fn b09_the_policy_decides_about_the_clis_own_tools() {
-    let hostname = fs::read_to_string("/etc/hostname").expect("every machine has a name");
+    let text = fs::read_to_string(SYSTEM).expect("every system has a name");
+    let line = text.lines().next().expect("a line");
     let allow = |policy: Policy| policy.provider_tools(["view"], AllowKinds(vec![PermissionKind::Read]));
     let deny = |policy: Policy| policy.provider_tools(["view"], DenyAll);
     for allowed in [true, false] {
         let policy = |policy| if allowed { allow(policy) } else { deny(policy) };
         let name = "b09_the_policy_decides_about_the_clis_own_tools";
         let Some(rig) = Rig::real_under(name, reading(), Wire::Completions, json!({}), policy).await else { return };
-        let seen = rig.ask("what is this machine called?").await;
+        let seen = rig.ask("what is this system called?").await;
         assert_eq!(seen.text, "I see.", "the turn goes on: {:?}", seen.error);
         assert_eq!(rig.model.requests()[0].tools(), ["view"]);
         let told =
             rig.last_request().messages().into_iter().find(|message| message.role == Spoken::Tool).expect("told");
-        assert_eq!(told.text.contains(hostname.trim()), allowed, "{}", told.text);
+        assert_eq!(told.text.contains(line), allowed, "{}", told.text);
         assert_eq!(seen.noticed(&NoticeKind::PermissionDenied), !allowed);
     }
 }

@@ -141,6 +141,7 @@ async fn the_key_is_in_one_variable_and_the_arguments_are_the_hosts() {
         "COPILOT_DISABLE_KEYTAR",
         "COPILOT_HOME",
         "COPILOT_OFFLINE",
+        "COPILOT_PKG_CACHE_HOME",
         "COPILOT_PROVIDER_API_KEY",
         "COPILOT_PROVIDER_BASE_URL",
         "COPILOT_PROVIDER_MAX_PROMPT_TOKENS",

@@ -58,6 +58,7 @@ async fn the_sidecars_environment_is_exactly_what_it_should_be() {
         "COPILOT_CACHE_HOME",
         "COPILOT_DISABLE_KEYTAR",
         "COPILOT_HOME",
+        "COPILOT_PKG_CACHE_HOME",
         "HOME",
         "LANG",
         "LLMP_SIDECAR_RUN",

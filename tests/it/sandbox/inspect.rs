@@ -16,7 +16,8 @@ fn the_copilot_plugin_can_do_what_it_needs_and_nothing_else() {
     }
     let names: Vec<_> = inspection.imports.iter().map(String::as_str).collect();
     println!("figure: copilot.wasm has {} bytes and imports {names:?}", inspection.size);
-    assert!(inspection.size < 1 << 20, "{}", inspection.size);
+    // 260 KB of it read dates of Retry-After and of rate limits.
+    assert!(inspection.size < 1_200 << 10, "{}", inspection.size);
     assert_eq!(inspection.description.sidecars, ["copilot-cli", "copilot-cli-oneshot"]);
     assert_eq!(inspection.description.origins, ["the configured `auth.base-url`"]);
 }
@@ -35,7 +36,7 @@ fn a_policy_without_the_capability_refuses_the_plugin() {
     let host = Host::new(HostConfig::default()).expect("a host");
     let plugin = host.load_blocking(NAUGHTY, "naughty").expect("a plugin");
     let refused = host.tenant(Policy::new("/nonexistent")).instance(&plugin, "{}").err().expect("refused");
-    assert!(matches!(&refused, HostError::Denied(what) if what.contains("`sidecar`")), "{refused}");
+    assert!(matches!(&refused, HostError::Denied(what) if what.contains("`http`")), "{refused}");
     assert!(refused.hint().is_some_and(|hint| hint.contains("grant")));
 }
 
