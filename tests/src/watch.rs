@@ -123,6 +123,12 @@ pub fn files_with_the_key(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The CLI's own records of a session: what the model itself says is in them, a key that it was told by a test included.
+fn is_record(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name == "events.jsonl" || name.starts_with("session-store.db")
+}
+
 /// Looks at a tenant's files and at the log when it is dropped.
 pub(crate) struct Watch(PathBuf);
 
@@ -136,9 +142,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            // What the model itself said is in the CLI's record of the session.
-            let said = |path: &PathBuf| path.file_name().is_some_and(|name| name == "events.jsonl");
-            let files: Vec<PathBuf> = files_with_the_key(&self.0).into_iter().filter(|path| !said(path)).collect();
+            let files = files_with_the_key(&self.0).into_iter().filter(|path| !is_record(path)).collect::<Vec<_>>();
             assert!(files.is_empty(), "the key is in files of a tenant: {files:?}");
             assert_eq!(log().with(CANARY_KEY), [""; 0], "the key is in the log");
         }

@@ -16,7 +16,7 @@ fn the_copilot_plugin_can_do_what_it_needs_and_nothing_else() {
     }
     let names: Vec<_> = inspection.imports.iter().map(String::as_str).collect();
     println!("figure: copilot.wasm has {} bytes and imports {names:?}", inspection.size);
-    // 260 KB of it read dates of Retry-After and of rate limits.
+    // 190 KB of it read dates of Retry-After and of rate limits.
     assert!(inspection.size < 1_200 << 10, "{}", inspection.size);
     assert_eq!(inspection.description.sidecars, ["copilot-cli", "copilot-cli-oneshot"]);
     assert_eq!(inspection.description.origins, ["the configured `auth.base-url`"]);
