@@ -17,6 +17,8 @@ const PART: usize = 16 << 10;
 fn main() {
     // `cargo test` runs benches once, to see that they work: a short run will do.
     let short = std::env::args().any(|argument| argument == "--test") || !std::env::args().any(|a| a == "--bench");
+    // For the plain client; `Egress` brings its own.
+    rustls::crypto::ring::default_provider().install_default().expect("the first");
     let (requests, rounds) = if short { (20, 1) } else { (2_000, 5) };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(run(requests, rounds));
