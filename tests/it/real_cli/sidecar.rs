@@ -89,7 +89,7 @@ async fn a_cli_that_dies_between_turns_is_started_again() {
     assert_eq!(rig.last_request().dialogue()[0].1.matches("q1").count(), 2, "question and answer are carried over");
 }
 
-/// S16, P03: a CLI that does not answer a ping is ended and another one started.
+/// S16, B07, P03: a CLI that does not answer a ping is ended and another one started.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_cli_is_found_out_and_replaced() {
     let gate = Gate::new();
@@ -137,7 +137,7 @@ async fn an_instance_closed_under_a_turn_ends_it() {
     rig.client_left().await;
 }
 
-/// B07, P09: nothing is left behind, however the owner goes.
+/// P09: nothing is left behind, however the owner goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_instance_leaves_no_process() {
     let Some(rig) = Rig::real("a_dropped_instance_leaves_no_process", Script::echo()).await else { return };

@@ -120,6 +120,10 @@ async fn a_turn_that_passes_its_deadline_is_ended() {
     request.deadline = Some(Duration::from_millis(50));
     let seen = read(session.turn(request).await.expect("a turn")).await;
     assert!(matches!(seen.error, Some(TurnError::Host(HostError::TurnDeadline(_)))), "{:?}", seen.error);
+    let plugin = naughty_with(|limits| limits.turn_deadline = Duration::from_millis(60)).await;
+    let seen = read(ask(&instance(&plugin).session(), "hold").await).await;
+    let Some(TurnError::Host(HostError::TurnDeadline(after))) = seen.error else { panic!("{:?}", seen.error) };
+    assert_eq!(after, Duration::from_millis(60), "without one of the caller's, the limit");
 }
 
 #[tokio::test(flavor = "multi_thread")]
