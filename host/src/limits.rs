@@ -9,18 +9,16 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes of a component file. The reference plugins have 0.3 MB; one with a scripting engine inside has 10 MB.
     pub component_bytes: usize,
-    /// Functions of a component, over all its modules. The reference plugins have up to 1,600; an engine for scripts has 20,000.
+    /// Functions of a component, over all its modules: room for an engine for scripts, beyond any plugin of this project.
     pub component_functions: usize,
-    /// Bytes of one function's code: compiling takes more than linear time in it. The longest of the reference plugins has
-    /// 60 KB, interpreters have loops of 200.
+    /// Bytes of one function's code: compiling takes more than linear time in it, and a compiler's own loops are the only
+    /// functions that come near.
     pub component_function_bytes: usize,
-    /// Modules and components within a component, and how deep they lie in each other. Toolchains make up to six modules
-    /// (the plugin, shims, an adapter of WASI), one level deep.
+    /// Modules and components within a component. Toolchains make a handful: the plugin, shims, an adapter of WASI.
     pub component_parts: usize,
-    /// See [`Self::component_parts`].
+    /// How deep these lie in each other. Toolchains put them one level deep.
     pub component_depth: usize,
-    /// Types, imports, exports, aliases, instances and conversions that a component declares. The reference plugins have
-    /// some hundred.
+    /// Types, imports, exports, aliases, instances and conversions that a component declares: far more than the world has.
     pub component_items: usize,
     /// Instances alive at once in a host. Each reserves 4 GiB of address space (so that memory accesses need no bounds
     /// checks) and no memory; 1,000 take 4 TiB of the 128 TiB a process has.

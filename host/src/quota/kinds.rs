@@ -96,9 +96,10 @@ pub struct Quotas {
     pub sessions: u64,
     /// Turns at once.
     pub turns: u64,
-    /// Sidecars at once. Each of the Copilot CLI's takes 200 MB.
+    /// Sidecars at once. One of the Copilot CLI's with a session was seen to take 268 MiB.
     pub sidecars: u64,
-    /// Bytes of linear memory over all instances. An idle one has 1.2 MB, one with a history of a few MiB some 50 MB.
+    /// Bytes of linear memory over all instances: four that use all of [`crate::Limits::memory_bytes`], and any number of
+    /// idle ones.
     pub memory_bytes: u64,
     /// Milliseconds of computing.
     pub cpu_millis: Option<Allowance>,
