@@ -4,10 +4,9 @@
 //! Services say it in several ways; the plainest that can be read counts. A plugin has no clock, so moments are taken
 //! relative to the response's own `date`. How long is too long is not decided here.
 
-use jiff::Timestamp;
-use jiff::fmt::{friendly::SpanParser, rfc2822::DateTimeParser};
 use llm_provider_guest::http_types::ResponseHeader;
 use llm_provider_guest::types::Milliseconds;
+use std::time::SystemTime;
 
 /// What a service advises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,24 +78,24 @@ fn span(value: &str) -> Option<Milliseconds> {
     if let Ok(seconds) = value.parse::<f64>() {
         return (seconds < UNIX_TIME).then(|| number(value, 1_000.0)).flatten();
     }
-    let span = SpanParser::new().parse_unsigned_duration(value).ok()?;
+    let span = humantime::parse_duration(value).ok()?;
     Some(Milliseconds::try_from(span.as_millis()).unwrap_or(Milliseconds::MAX))
 }
 
-/// An RFC 3339 moment.
+/// An RFC 3339 moment in UTC, which is what services send.
 fn moment(value: &str, headers: &[ResponseHeader]) -> Option<Milliseconds> {
-    until(value.trim().parse().ok()?, headers)
+    until(humantime::parse_rfc3339(value.trim()).ok()?, headers)
 }
 
 /// From the response's own date to a moment; `None` for one that is over.
-fn until(moment: Timestamp, headers: &[ResponseHeader]) -> Option<Milliseconds> {
+fn until(moment: SystemTime, headers: &[ResponseHeader]) -> Option<Milliseconds> {
     let date = http_date(header(headers, "date")?)?;
-    Milliseconds::try_from(moment.duration_since(date).as_millis()).ok()
+    Milliseconds::try_from(moment.duration_since(date).ok()?.as_millis()).ok()
 }
 
-/// A date of RFC 9110; its two obsolete forms are not read.
-fn http_date(value: &str) -> Option<Timestamp> {
-    DateTimeParser::new().parse_timestamp(value.trim()).ok()
+/// A date of RFC 9110, in any of its three forms.
+fn http_date(value: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(value.trim()).ok()
 }
 
 /// A number of so many milliseconds each, not negative and finite. What is too large for the type becomes its largest.

@@ -35,7 +35,10 @@ fn n01_every_form_of_a_pause_is_read() {
         (&[("x-ratelimit-reset-tokens", "1h2m3.5s")], Some(3_723_500)),
         (&[("x-ratelimit-reset-requests", "2.5")], Some(2_500)),
         (&[("anthropic-ratelimit-requests-reset", "1994-11-06T08:50:37Z"), DATE], Some(60_000)),
-        (&[("anthropic-ratelimit-input-tokens-reset", "1994-11-06T09:49:38.5+01:00"), DATE], Some(1_500)),
+        (&[("anthropic-ratelimit-input-tokens-reset", "1994-11-06T08:49:38.5+00:00"), DATE], Some(1_500)),
+        // The two obsolete forms of a date.
+        (&[("retry-after", "Sunday, 06-Nov-94 08:50:07 GMT"), DATE], Some(30_000)),
+        (&[("retry-after", "Sun Nov  6 08:50:07 1994"), DATE], Some(30_000)),
         // Absurd, but the owner of the loop decides.
         (&[("retry-after", "31536000")], Some(31_536_000_000)),
         (&[("retry-after", "1e300")], Some(u64::MAX)),
@@ -66,6 +69,7 @@ fn n01_what_cannot_be_read_is_ignored() {
         &[("x-ratelimit-reset-tokens", "99999999999999999999h")],
         &[("anthropic-ratelimit-tokens-reset", "1994-11-06T08:50:37Z")],
         &[("anthropic-ratelimit-unified-reset", "1760000000"), DATE],
+        &[("anthropic-ratelimit-tokens-reset", "1994-11-06T09:49:38+01:00"), DATE],
         &[("retry-after", "x"), ("retry-after", "5")],
     ];
     for list in table {
