@@ -55,7 +55,8 @@ impl Host {
         let linker = sandbox::linker(&engine).map_err(|error| HostError::Engine(one_line(format!("{error:#}"))))?;
         let ticker = Ticker::start(&engine, config.limits.tick)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let cpu = Cpu::new(cores, config.limits.suspended_calls);
+        let ticking = engine.clone();
+        let cpu = Cpu::new(cores, config.limits.suspended_calls, Box::new(move || ticking.increment_epoch()));
         Ok(Self(Arc::new(Inner { limits: config.limits, cpu, engine, linker, _ticker: ticker })))
     }
 

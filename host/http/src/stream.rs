@@ -1,10 +1,11 @@
 //! One request from its start to its last event.
 
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Response;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
 use crate::client::Prepared;
 use crate::error::{Failure, FailureKind};
@@ -92,7 +93,8 @@ async fn transfer(prepared: Prepared, limits: &EgressLimits, sink: &impl EventSi
 
 async fn body(response: &mut Response, limits: &EgressLimits, sink: &impl EventSink) -> Result<(), Stop> {
     let mut left = limits.response_bytes;
-    while let Some(mut bytes) = next(response, limits.between_bytes).await? {
+    let mut pause = pin!(sleep(limits.between_bytes));
+    while let Some(mut bytes) = next(response, pause.as_mut(), limits.between_bytes).await? {
         let fits = bytes.len().min(left);
         let excess = bytes.split_off(fits);
         left -= fits;
@@ -108,12 +110,14 @@ async fn body(response: &mut Response, limits: &EgressLimits, sink: &impl EventS
     Ok(())
 }
 
-/// The wait is for the server only: time that a consumer takes is not counted.
-async fn next(response: &mut Response, limit: Duration) -> Result<Option<Bytes>, Failure> {
-    match timeout(limit, response.chunk()).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => Err(Failure::of_body(&error)),
-        Err(_) => {
+/// The wait is for the server only: time that a consumer takes is not counted. One timer serves all waits, since moving it is
+/// cheaper than setting another for each part.
+async fn next(response: &mut Response, mut pause: Pin<&mut Sleep>, limit: Duration) -> Result<Option<Bytes>, Failure> {
+    pause.as_mut().reset(Instant::now() + limit);
+    tokio::select! {
+        biased;
+        part = response.chunk() => part.map_err(|error| Failure::of_body(&error)),
+        () = pause => {
             let message = format!("the response paused for more than {}", seconds(limit));
             Err(Failure::midway(FailureKind::Timeout, message))
         }

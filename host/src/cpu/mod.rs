@@ -1,5 +1,6 @@
 //! The cores of a host, shared fairly by its tenants: calls into plugins never compute on more threads than there are cores,
-//! and a call that goes on for a tick lets a tenant go first that has computed less.
+//! and a call that goes on lets a tenant go first that has computed less. It is asked to when that tenant comes, and not only
+//! at the next tick of the engine: who waits for a core would wait for the tick.
 //!
 //! A call runs on a thread of its own, so it can be suspended where it looks at its deadline: its thread waits, its core
 //! goes to somebody else. Nothing here depends on what a plugin does.
@@ -7,6 +8,7 @@
 mod queue;
 
 use queue::{FairQueue, ShareId};
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -15,10 +17,19 @@ use tokio::sync::oneshot;
 #[derive(Clone, Debug)]
 pub(crate) struct Cpu(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
     most_suspended: usize,
+    interrupt: Interrupt,
+}
+
+/// Makes the calls that compute look at their deadline soon, each in its own thread.
+pub(crate) type Interrupt = Box<dyn Fn() + Send + Sync>;
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -62,9 +73,9 @@ pub(crate) struct Permit {
 
 impl Cpu {
     /// `most_suspended`: calls that may wait in their middle; when so many do, the others compute to their end.
-    pub(crate) fn new(cores: usize, most_suspended: usize) -> Self {
+    pub(crate) fn new(cores: usize, most_suspended: usize, interrupt: Interrupt) -> Self {
         let state = Mutex::new(State { queue: FairQueue::new(cores), suspended: 0 });
-        Self(Arc::new(Shared { state, most_suspended }))
+        Self(Arc::new(Shared { state, most_suspended, interrupt }))
     }
 
     /// A tenant's part.
@@ -114,9 +125,14 @@ impl CpuShare {
             return Permit::new(Arc::clone(self));
         }
         loop {
-            let (waiter, granted) = oneshot::channel();
+            let (waiter, mut granted) = oneshot::channel();
             self.cpu.state().queue.wait(self.id, Waiter::Begins(Arc::clone(self), waiter));
             self.cpu.hand_out();
+            match granted.try_recv() {
+                Ok(permit) => return permit,
+                Err(oneshot::error::TryRecvError::Empty) => (self.cpu.0.interrupt)(),
+                Err(oneshot::error::TryRecvError::Closed) => continue,
+            }
             if let Ok(permit) = granted.await {
                 return permit;
             }
@@ -201,7 +217,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_call_that_goes_on_lets_another_tenant_go_first() {
-        let cpu = Cpu::new(1, 8);
+        let cpu = Cpu::new(1, 8, Box::new(|| ()));
         let (evil, good) = (cpu.share(), cpu.share());
         let mut permit = evil.acquire().await;
         let spinner = tokio::task::spawn_blocking(move || {
@@ -219,9 +235,24 @@ mod tests {
         assert!(spinner.await.expect("no panic") >= Duration::from_millis(10), "it waited while the other computed");
     }
 
+    /// Who finds no core free has the calls that compute looked at; who finds one has nobody disturbed.
+    #[tokio::test]
+    async fn who_must_wait_interrupts_what_computes() {
+        let (told, interrupts) = std::sync::mpsc::channel();
+        let cpu = Cpu::new(1, 8, Box::new(move || told.send(()).expect("the test listens")));
+        let (one, two) = (cpu.share(), cpu.share());
+        let held = one.acquire().await;
+        assert!(interrupts.try_recv().is_err());
+        let mut other = Box::pin(two.acquire());
+        assert!(poll_once(&mut other).is_none());
+        assert!(interrupts.try_recv().is_ok());
+        drop(held);
+        drop(other.await);
+    }
+
     #[tokio::test]
     async fn a_place_that_is_given_up_costs_nobody_a_core() {
-        let cpu = Cpu::new(1, 8);
+        let cpu = Cpu::new(1, 8, Box::new(|| ()));
         let (one, two) = (cpu.share(), cpu.share());
         let held = one.acquire().await;
         assert!(tokio::time::timeout(Duration::from_millis(10), two.acquire()).await.is_err(), "no core is free");
@@ -232,7 +263,7 @@ mod tests {
     /// A tenant that is gone before its turn came: its share goes with its place in the queue.
     #[tokio::test]
     async fn a_tenant_that_leaves_the_queue_takes_its_share_along() {
-        let cpu = Cpu::new(1, 8);
+        let cpu = Cpu::new(1, 8, Box::new(|| ()));
         let (one, two, three) = (cpu.share(), cpu.share(), cpu.share());
         let held = one.acquire().await;
         assert!(tokio::time::timeout(Duration::from_millis(10), two.acquire()).await.is_err(), "no core is free");
@@ -248,7 +279,7 @@ mod tests {
 
     #[tokio::test]
     async fn so_many_wait_in_their_middle_and_no_more() {
-        let cpu = Cpu::new(1, 0);
+        let cpu = Cpu::new(1, 0, Box::new(|| ()));
         let (one, two) = (cpu.share(), cpu.share());
         let mut held = one.acquire().await;
         let mut other = Box::pin(two.acquire());

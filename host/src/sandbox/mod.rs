@@ -57,6 +57,9 @@ impl Sandbox {
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(limits.call_data_bytes);
         store.epoch_deadline_callback(|mut context| {
+            if context.data().is_short() {
+                return Ok(UpdateDeadline::Continue(1));
+            }
             if budget::is_used_up(context.data_mut()) {
                 return Err(Trap::Interrupt.into());
             }

@@ -11,6 +11,9 @@ use crate::limits::Limits;
 use std::time::{Duration, Instant};
 use wasmtime::Store;
 
+/// Calls of honest plugins take microseconds. To suspend one costs two switches of threads, some tens of microseconds.
+const SHORT: Duration = Duration::from_millis(1);
+
 /// The data of a store.
 pub(crate) struct State {
     pub(super) limiter: Limiter,
@@ -43,6 +46,11 @@ impl State {
             effects: Vec::new(),
             fault: None,
         }
+    }
+
+    /// Whether the call has hardly begun: it will be over sooner than another could take its place.
+    pub(super) fn is_short(&self) -> bool {
+        self.started.elapsed() < SHORT
     }
 
     pub(super) fn begin_permit(&mut self, permit: Permit) {

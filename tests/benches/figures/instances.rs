@@ -1,7 +1,7 @@
 //! What an instance costs: time to make one, memory to keep it, time to load the plugin from the cache.
 
 use crate::driver::CONFIG;
-use crate::{best, figure, micros, millis, resident, timed};
+use crate::{Memory, best, figure, micros, millis, timed};
 use llm_provider_host::{Host, HostConfig, Plugin};
 
 pub(crate) fn run(short: bool) {
@@ -18,10 +18,9 @@ pub(crate) fn run(short: bool) {
     drop(make());
     let made = best(runs, || timed(|| (0..50).for_each(|_| drop(make()))).0 / 50);
     figure("instantiate and configure", &micros(made), "<= 100 us");
-    let before = resident();
+    let before = Memory::now();
     let kept: Vec<_> = (0..count).map(|_| make()).collect();
-    let each = resident().saturating_sub(before) / kept.len();
-    figure("resident memory of an idle instance", &format!("{} KiB", each >> 10), "<= 64 KiB");
+    before.each(kept.len()).figures("resident memory of an idle instance");
     figure("load the plugin from the cache of compiled plugins", &millis(warm), "<= 5 ms");
     figure("  compile it, the first time", &millis(cold), "");
 }

@@ -25,10 +25,37 @@ fn main() {
 }
 
 /// Bytes of this process in memory.
-fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("Rss:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).unwrap_or(0) << 10
+#[derive(Clone, Copy, Default)]
+struct Memory {
+    /// Pages that others map too count in parts (proc(5), `Pss`), so that the memory image of a plugin, of which there is
+    /// one whatever the number of its instances, counts once.
+    own: usize,
+    /// All that is mapped (`Rss`): counts that image once for each instance.
+    mapped: usize,
+}
+
+impl Memory {
+    fn now() -> Self {
+        let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+        let bytes = |name| {
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+            line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).unwrap_or(0) << 10
+        };
+        Self { own: bytes("Pss:"), mapped: bytes("Rss:") }
+    }
+
+    /// What each of so many has added since.
+    fn each(self, count: usize) -> Self {
+        let now = Self::now();
+        let each = |now: usize, before| now.saturating_sub(before) / count.max(1);
+        Self { own: each(now.own, self.own), mapped: each(now.mapped, self.mapped) }
+    }
+
+    /// Prints both.
+    fn figures(self, name: &str) {
+        figure(name, &format!("{} KiB", self.own >> 10), "<= 64 KiB");
+        figure("  with what it shares with the others", &format!("{} KiB", self.mapped >> 10), "");
+    }
 }
 
 /// Prints a figure beside what it should be.

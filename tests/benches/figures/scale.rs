@@ -1,6 +1,6 @@
 //! Many tenants in one process: what an idle one costs, and what each feels when some of the others loop.
 
-use crate::{figure, millis, resident};
+use crate::{Memory, figure, millis};
 use llm_provider_host::{Event, Host, HostConfig, Instance, Limits, Plugin, Policy, TurnRequest, user_message};
 use llmp_tests::fake_sidecar::FakeSidecar;
 use llmp_tests::plugins::NAUGHTY;
@@ -40,14 +40,9 @@ async fn tenants(count: usize, turns: usize) {
     let host = host(count + 8);
     let copilot = host.load_blocking(llm_provider_bundle::COPILOT, "copilot").expect("the plugin");
     drop(started(&host, &copilot, crate::driver::CONFIG, 1).await);
-    let before = resident();
+    let before = Memory::now();
     let idle = started(&host, &copilot, crate::driver::CONFIG, count).await;
-    let each = resident().saturating_sub(before) / count;
-    figure(
-        &format!("{count} tenants with an idle instance each: memory, each"),
-        &format!("{} KiB", each >> 10),
-        "<= 64 KiB",
-    );
+    before.each(idle.len()).figures(&format!("{count} tenants with an idle instance each: memory, each"));
     drop(idle);
 
     let plugin = host.load_blocking(NAUGHTY, "naughty").expect("the plugin");
