@@ -1,12 +1,8 @@
-//! The wasmtime engine: what untrusted code may use, how it is compiled, who interrupts it.
+//! The wasmtime engine: what untrusted code may use, and how it is compiled.
 
 use crate::error::{HostError, one_line};
 use crate::limits::Limits;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
 use wasmtime::{
     Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy,
 };
@@ -57,35 +53,4 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .linear_memory_keep_resident(0)
         .table_keep_resident(0);
     pool
-}
-
-/// Advances the engine's epoch, so that running calls look at their deadline. An OS thread: a ticker on the runtime would
-/// stand still just when a plugin keeps the runtime busy.
-pub(crate) struct Ticker(Arc<AtomicBool>);
-
-impl Ticker {
-    pub(crate) fn start(engine: &Engine, tick: Duration) -> Result<Self, HostError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (weak, stopped) = (engine.weak(), Arc::clone(&stop));
-        let work = move || {
-            while !stopped.load(Ordering::Relaxed) {
-                thread::sleep(tick);
-                match weak.upgrade() {
-                    Some(engine) => engine.increment_epoch(),
-                    None => return,
-                }
-            }
-        };
-        thread::Builder::new()
-            .name("llmp-epoch".into())
-            .spawn(work)
-            .map_err(|error| HostError::Engine(format!("cannot start the epoch thread: {error}")))?;
-        Ok(Self(stop))
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::bindings::LlmProviderPre;
 use crate::cpu::Cpu;
-use crate::engine::{self, Ticker};
+use crate::engine;
 use crate::error::{HostError, one_line};
 use crate::inspect::{Inspection, inspect};
 use crate::limits::Limits;
@@ -11,6 +11,7 @@ use crate::policy::Policy;
 use crate::private_dir::{create_private_dir, refuse_shared};
 use crate::sandbox::{self, State};
 use crate::tenant::Tenant;
+use crate::ticker::Ticker;
 use std::path::PathBuf;
 use std::sync::Arc;
 use wasmtime::Engine;
@@ -36,7 +37,7 @@ pub(crate) struct Inner {
     pub(crate) cpu: Cpu,
     engine: Engine,
     linker: Linker<State>,
-    _ticker: Ticker,
+    pub(crate) ticker: Arc<Ticker>,
 }
 
 impl Host {
@@ -53,11 +54,11 @@ impl Host {
         }
         let engine = engine::build(&config.limits, config.cache_dir.as_deref())?;
         let linker = sandbox::linker(&engine).map_err(|error| HostError::Engine(one_line(format!("{error:#}"))))?;
-        let ticker = Ticker::start(&engine, config.limits.tick)?;
+        let ticker = Arc::new(Ticker::start(&engine, config.limits.tick)?);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let ticking = engine.clone();
         let cpu = Cpu::new(cores, config.limits.suspended_calls, Box::new(move || ticking.increment_epoch()));
-        Ok(Self(Arc::new(Inner { limits: config.limits, cpu, engine, linker, _ticker: ticker })))
+        Ok(Self(Arc::new(Inner { limits: config.limits, cpu, engine, linker, ticker })))
     }
 
     /// Its limits.

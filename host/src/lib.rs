@@ -62,6 +62,7 @@ mod session;
 mod sidecar;
 mod tasks;
 mod tenant;
+mod ticker;
 mod tool;
 mod turn;
 

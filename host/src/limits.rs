@@ -38,8 +38,9 @@ pub struct Limits {
     /// blocking work, which has 512 unless the embedder says otherwise: a quarter. When so many wait, the other calls
     /// compute to their end, within their budget.
     pub suspended_calls: usize,
-    /// How often a running call is looked at. 10 ms: finer ticks oversleep on loaded machines (measured: 1 ms ticks made
-    /// a 50 ms deadline fire at 85 ms).
+    /// How often a running call is looked at, while there are any; it is also when somebody comes who finds no core free.
+    /// 2 ms: until it is looked at first, a call may take the last core, and all that the host does waits for the system to
+    /// share it. A look takes a microsecond.
     pub tick: Duration,
     /// Bytes of one call's data copied out of the sandbox. A prompt of `prompt_bytes` is written to the sidecar as JSON,
     /// which at worst (control characters) takes six bytes for one; refused before the host allocates.
@@ -130,7 +131,7 @@ impl Default for Limits {
             stack_bytes: 512 << 10,
             call_budget: Duration::from_millis(200),
             suspended_calls: 128,
-            tick: Duration::from_millis(10),
+            tick: Duration::from_millis(2),
             call_data_bytes: 32 << 20,
             call_effects: 50_000,
             batch_inputs: 64,

@@ -10,6 +10,7 @@ use crate::inspect::Inspection;
 use crate::limits::Limits;
 use crate::quota::{Ledger, Quota};
 use crate::sandbox::{Account, Sandbox, State};
+use crate::ticker::Ticker;
 use std::sync::Arc;
 
 /// A compiled plugin. Cheap to clone; compiled code is all that tenants share.
@@ -40,7 +41,7 @@ impl Plugin {
     /// As the plugin's `configure` does, and when no room for another instance is left.
     pub fn sandbox(&self, config: &str, secrets: Vec<SecretInfo>, seed: u64) -> Result<Sandbox, TurnError> {
         let setup = Setup { config: config.to_owned(), secrets, seed };
-        Sandbox::new(&self.0.pre, self.0.host.limits(), &setup, None).0
+        Sandbox::new(&self.0.pre, self.0.host.limits(), &setup, self.ticker(), None).0
     }
 
     /// A sandbox on a tenant's account: its memory and its computing count there.
@@ -52,9 +53,13 @@ impl Plugin {
         permit: Permit,
     ) -> Result<Sandbox, TurnError> {
         let account = Account { memory: ledger.hold(Quota::MemoryBytes, 0)?, permit };
-        let (made, computed) = Sandbox::new(&self.0.pre, limits, setup, Some(account));
+        let (made, computed) = Sandbox::new(&self.0.pre, limits, setup, self.ticker(), Some(account));
         ledger.computed(computed);
         made
+    }
+
+    fn ticker(&self) -> Arc<Ticker> {
+        Arc::clone(&self.0.host.0.ticker)
     }
 
     /// The host it was loaded into.

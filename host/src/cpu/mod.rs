@@ -1,13 +1,13 @@
 //! The cores of a host, shared fairly by its tenants: calls into plugins never compute on more threads than there are cores,
-//! and a call that goes on lets a tenant go first that has computed less. It is asked to when that tenant comes, and not only
-//! at the next tick of the engine: who waits for a core would wait for the tick.
+//! long ones leave one of these free, and a call that goes on lets a tenant go first that has computed less. It is looked at
+//! when that tenant comes, and not only at the next tick.
 //!
 //! A call runs on a thread of its own, so it can be suspended where it looks at its deadline: its thread waits, its core
 //! goes to somebody else. Nothing here depends on what a plugin does.
 
 mod queue;
 
-use queue::{FairQueue, ShareId};
+use queue::{FairQueue, Length, ShareId};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -66,6 +66,7 @@ pub(crate) struct CpuShare {
 #[derive(Debug)]
 pub(crate) struct Permit {
     share: Arc<CpuShare>,
+    length: Length,
     since: Instant,
     /// Computed before `since`.
     before: Duration,
@@ -96,7 +97,7 @@ impl Cpu {
             match waiter {
                 // Looked at first: a permit dropped in here would hand out in here, as deep as there are such waiters.
                 Waiter::Begins(share, waiter) if waiter.is_closed() => {
-                    state.queue.release(id);
+                    state.queue.release(id, Length::Short);
                     // Not under the lock: the last of a share takes it again.
                     drop(state);
                     drop(share);
@@ -126,7 +127,7 @@ impl CpuShare {
         }
         loop {
             let (waiter, mut granted) = oneshot::channel();
-            self.cpu.state().queue.wait(self.id, Waiter::Begins(Arc::clone(self), waiter));
+            self.cpu.state().queue.wait(self.id, Length::Short, Waiter::Begins(Arc::clone(self), waiter));
             self.cpu.hand_out();
             match granted.try_recv() {
                 Ok(permit) => return permit,
@@ -148,28 +149,37 @@ impl Drop for CpuShare {
 
 impl Permit {
     fn new(share: Arc<CpuShare>) -> Self {
-        Self { share, since: Instant::now(), before: Duration::ZERO }
+        Self { share, length: Length::Short, since: Instant::now(), before: Duration::ZERO }
     }
 
-    /// Looks whether another tenant should go first, and if so waits for its own next turn. Blocks the thread: for calls that
-    /// have one to themselves. Gives back how long it waited.
+    /// Says that the call goes on: it is one of the long ones now. Where these have no place for it, or another tenant should
+    /// go first, waits for its next turn. Blocks the thread: for calls that have one to themselves. Gives back how long it
+    /// waited.
     pub(crate) fn tick(&mut self) -> Duration {
         self.charge();
         let parked = Arc::new(Parked::default());
         let (cpu, id) = (&self.share.cpu, self.share.id);
         {
             let mut state = cpu.state();
-            if state.suspended >= cpu.0.most_suspended || !state.queue.should_yield(id) {
+            let stays = match self.length {
+                Length::Short => state.queue.lengthen(id),
+                Length::Long => !state.queue.should_yield(id),
+            };
+            if stays {
+                self.length = Length::Long;
+                return Duration::ZERO;
+            }
+            if state.suspended >= cpu.0.most_suspended {
                 return Duration::ZERO;
             }
             state.suspended += 1;
-            state.queue.release(id);
-            state.queue.wait(id, Waiter::GoesOn(Arc::clone(&parked)));
+            state.queue.release(id, self.length);
+            state.queue.wait(id, Length::Long, Waiter::GoesOn(Arc::clone(&parked)));
         }
         cpu.hand_out();
         parked.wait();
         let waited = self.since.elapsed();
-        self.since = Instant::now();
+        (self.length, self.since) = (Length::Long, Instant::now());
         waited
     }
 
@@ -193,7 +203,7 @@ impl Drop for Permit {
         {
             let mut state = cpu.state();
             state.queue.charge(id, self.since.elapsed());
-            state.queue.release(id);
+            state.queue.release(id, self.length);
         }
         cpu.hand_out();
     }

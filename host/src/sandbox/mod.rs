@@ -13,8 +13,10 @@ use crate::effect::Effect;
 use crate::error::{PluginFault, TurnError, one_line};
 use crate::limits::Limits;
 use crate::quota::Hold;
+use crate::ticker::Ticker;
 use crate::{bindings::LlmProvider, error::HostError};
 pub(crate) use state::State;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
@@ -40,9 +42,10 @@ impl Sandbox {
         pre: &LlmProviderPre<State>,
         limits: &Limits,
         setup: &Setup,
+        ticker: Arc<Ticker>,
         account: Option<Account>,
     ) -> (Result<Self, TurnError>, Duration) {
-        let mut store = Store::new(pre.engine(), State::new(limits, setup.seed, account));
+        let mut store = Store::new(pre.engine(), State::new(limits, setup.seed, ticker, account));
         let made = Self::configured(&mut store, pre, limits, setup);
         let computed = store.data_mut().end_permit();
         (made.map(|plugin| Self { store, plugin }), computed)
@@ -57,6 +60,7 @@ impl Sandbox {
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(limits.call_data_bytes);
         store.epoch_deadline_callback(|mut context| {
+            context.data().beat();
             if context.data().is_short() {
                 return Ok(UpdateDeadline::Continue(1));
             }

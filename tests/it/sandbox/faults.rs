@@ -17,7 +17,7 @@ async fn an_endless_loop_is_stopped_after_its_budget() {
     let fault = fault_of(&naughty().await, "spin").await;
     let PluginFault::CallBudget { configured, observed } = fault else { panic!("{fault:?}") };
     println!(
-        "figure: an endless loop was stopped after {observed:?}; the budget is {configured:?} and two ticks of 10 ms"
+        "figure: an endless loop was stopped after {observed:?}; the budget is {configured:?} and two ticks of 2 ms"
     );
     assert!(observed >= configured);
     assert!(observed < configured * 20, "{observed:?}");

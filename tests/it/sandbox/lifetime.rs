@@ -109,3 +109,27 @@ fn an_instance_outlives_a_runtime_and_works_on_the_next() {
         instance.close().await;
     });
 }
+
+/// A call that computes outlives its host for as long as its budget, and not for ever: nothing else would end it, and the
+/// runtime's end waits for it.
+#[test]
+fn a_runtime_ends_though_a_plugin_loops_whose_host_is_gone() {
+    let (told, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = runtime();
+        let turns: Vec<Turn> = runtime.block_on(async {
+            let plugin = naughty_with(|_| ()).await;
+            let mut turns = Vec::new();
+            // More than there are cores: some wait in their middle, or for a core.
+            for _ in 0..8 {
+                turns.push(ask(&instance(&plugin).session(), "spin").await);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            turns
+        });
+        drop(turns);
+        drop(runtime);
+        told.send(()).expect("the test waits");
+    });
+    ended.recv_timeout(Duration::from_secs(60)).expect("the runtime ends");
+}
