@@ -11,7 +11,8 @@
 //! - No `unwrap`, `expect`, `panic!` and their like, and no indexing, in product code; every crate has the workspace's
 //!   lints.
 //! - No ignored test, no mark of unfinished work, no host name of a package registry.
-//! - Every id of the list of parity (S, R, B) and of the sidecar's faults (P) is named by a test.
+//! - Every id of the list of parity (S, R, B) and of the list of threats (P, N, H) is named by a test.
+//! - The host tells time by the monotonic clock alone.
 //! - The root holds what it should and nothing else; every item of the world is documented and has its version; every
 //!   dependency has its reason beside it, and running and testing share one set of features; a plugin's description has its crate's version.
 //!
@@ -37,4 +38,5 @@ mod places;
 mod purity;
 mod sizes;
 mod tree;
+mod wall_clock;
 mod wit;

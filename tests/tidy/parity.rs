@@ -1,13 +1,16 @@
 //! What an engine needs of us, and the faults of others that must not be ours, have each a test that says so.
 //!
 //! The ids are those of the list this project began with: S for a feature as a testable statement, R for a bug that a
-//! review of such a provider fixed, B for a fault that was still in it, P for a fault of a sidecar that must be survived.
+//! review of such a provider fixed, B for a fault that was still in it. Those of the list of threats: P for a fault of a sidecar,
+//! N for the network and what is downloaded, H for the host's own. (Of G, a hostile plugin, a row without its test does not
+//! compile: tests/it/guests/mod.rs.)
 
 use crate::tree::{Offence, Source, none, rust};
 use std::collections::BTreeSet;
 
 /// Each kind with how many there are, and how many digits its numbers have.
-const IDS: [(char, u32, usize); 4] = [('S', 37, 2), ('R', 9, 1), ('B', 27, 2), ('P', 15, 2)];
+const IDS: [(char, u32, usize); 6] =
+    [('S', 37, 2), ('R', 9, 1), ('B', 27, 2), ('P', 15, 2), ('N', 10, 2), ('H', 12, 2)];
 
 fn all() -> BTreeSet<String> {
     let ids = |(kind, count, digits): &(char, u32, usize)| {

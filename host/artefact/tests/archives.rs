@@ -199,7 +199,7 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, Is)> {
 }
 
 #[test]
-fn every_malicious_archive_is_refused_and_nothing_leaves_the_directory() {
+fn n07_every_malicious_archive_is_refused_and_nothing_leaves_the_directory() {
     let corpus = corpus();
     assert!(corpus.len() >= 40, "{}", corpus.len());
     for (what, archive, is) in &corpus {

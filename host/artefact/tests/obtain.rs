@@ -84,7 +84,8 @@ async fn a_registry_without_version_documents_is_asked_for_all_versions() {
     obtain(&request(&registry, cache.path()), &silent).await.unwrap();
 }
 
-/// Every fault: the kind of error, how often the archive was asked for, and that nothing is left in the cache.
+/// Every fault: the kind of error, how often the archive was asked for, and that nothing is left in the cache. N08: an older
+/// version is one of them, though its digest is what the registry says.
 #[tokio::test]
 async fn faults_publish_nothing() {
     let good = package();
@@ -130,10 +131,9 @@ async fn faults_publish_nothing() {
     }
 }
 
-/// N06: one flipped bit anywhere, 1,000 times.
-/// B19, N06: an archive that is not what was pinned is not used.
+/// One flipped bit anywhere, 1,000 times. B19, N06: an archive that is not what was pinned is not used.
 #[tokio::test]
-async fn a_thousand_flipped_bits_are_refused() {
+async fn n06_a_thousand_flipped_bits_are_refused() {
     let good =
         package_of(&[("package/copilot", 0o755, b"program"), ("package/package.json", 0o644, PACKAGE_JSON.as_bytes())]);
     let registry = Registry::with(&good).await;

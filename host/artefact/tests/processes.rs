@@ -30,7 +30,19 @@ async fn child() {
 }
 
 fn start(registry: &Registry, cache: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    spawn(Command::new(std::env::current_exe().unwrap()), registry, cache)
+}
+
+/// The same where no file may have more than so many KiB: what is written beyond fails, as on a disk that is full.
+fn start_on_a_full_disk(kib: u32, registry: &Registry, cache: &Path) -> Child {
+    let mut shell = Command::new("bash");
+    let limited = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+    shell.arg("-c").arg(limited).arg(std::env::current_exe().unwrap());
+    spawn(shell, registry, cache)
+}
+
+fn spawn(mut command: Command, registry: &Registry, cache: &Path) -> Child {
+    command
         .args(["--exact", "child", "--nocapture"])
         .env(CHILD, format!("{}|{}", registry.url("/npm/"), cache.display()))
         .stdout(Stdio::null())
@@ -49,7 +61,7 @@ fn program_path(cache: &Path) -> PathBuf {
 
 /// H02, processes.
 #[tokio::test(flavor = "multi_thread")]
-async fn sixteen_processes_download_once() {
+async fn h02_sixteen_processes_download_once() {
     let registry = Registry::with(&package()).await;
     for round in 1..=5 {
         let cache = tempfile::tempdir().unwrap();
@@ -65,7 +77,7 @@ async fn sixteen_processes_download_once() {
 
 /// H02, tasks of one process.
 #[tokio::test(flavor = "multi_thread")]
-async fn sixteen_tasks_download_once() {
+async fn h02_sixteen_tasks_download_once() {
     let registry = Registry::with(&package()).await;
     for round in 1..=20 {
         let cache = tempfile::tempdir().unwrap();
@@ -82,9 +94,28 @@ async fn sixteen_tasks_download_once() {
     }
 }
 
+/// H01: a disk that is full leaves nothing half, and no obstacle for when there is room again.
+#[tokio::test(flavor = "multi_thread")]
+async fn h01_a_full_disk_publishes_nothing() {
+    let registry = Registry::with(&package()).await;
+    let cache = tempfile::tempdir().unwrap();
+    let size = u32::try_from(program().len() / 1024).unwrap();
+    assert!(size >= 16, "the program is too small to be cut: {size} KiB");
+    for kib in [0, 1, size / 2, size - 1] {
+        assert!(!end(start_on_a_full_disk(kib, &registry, cache.path())).await, "{kib} KiB were enough");
+        let Lookup::NotFound { damaged, .. } = locate(&request(&registry, cache.path())).await.unwrap() else {
+            panic!("something was published with {kib} KiB");
+        };
+        assert_eq!(damaged, None, "{kib} KiB");
+    }
+    assert!(end(start(&registry, cache.path())).await);
+    assert_eq!(std::fs::read(program_path(cache.path())).unwrap(), program());
+    assert_eq!(leftovers(cache.path()), [""; 0]);
+}
+
 /// H03: a process is killed at some point of its run; what can be seen afterwards is nothing or everything.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_download_leaves_nothing_half() {
+async fn h03_a_killed_download_leaves_nothing_half() {
     let registry = Registry::with(&package()).await;
     let whole = {
         let cache = tempfile::tempdir().unwrap();

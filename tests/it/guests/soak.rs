@@ -33,8 +33,8 @@ impl Held {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn soak_nothing_grows() {
-    if !alone("soak::soak_nothing_grows") {
+async fn h12_soak_nothing_grows() {
+    if !alone("soak::h12_soak_nothing_grows") {
         return;
     }
     let seconds = std::env::var("LLMP_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);

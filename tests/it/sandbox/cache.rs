@@ -108,3 +108,38 @@ fn a_directory_that_others_may_write_to_is_refused() {
     let made = Host::new(HostConfig { limits: Limits::default(), cache_dir: Some(cache.path().to_owned()) });
     assert!(made.is_err(), "taken, though everybody can put machine code there");
 }
+
+const CHILD: &str = "LLMP_TEST_CACHE";
+
+/// Not a test but the program of the next one's processes: loads a plugin with a cache where the variable says, and asks it.
+#[tokio::test(flavor = "multi_thread")]
+async fn child() {
+    let Some(cache) = std::env::var_os(CHILD) else { return };
+    let (plugin, _) = load(Path::new(&cache));
+    assert!(works(&plugin).await);
+}
+
+/// H01: what cannot be kept is compiled each time and works; nothing half is taken for a compiled plugin later. (wasmtime clears
+/// away what such a write has left when it next tidies its directory up, and keeps this plugin again after that.)
+#[tokio::test(flavor = "multi_thread")]
+async fn h01_a_cache_on_a_full_disk_is_no_cache() {
+    let cache = TempDir::new().expect("a directory");
+    let program = std::env::current_exe().expect("this program");
+    // No file may have more than so many KiB; what is written beyond fails. The memory of a plugin has less, its code more.
+    for kib in [64, 128] {
+        let limited = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+        let mut shell = std::process::Command::new("bash");
+        shell.arg("-c").arg(limited).arg(&program).args(["--exact", "sandbox::cache::child"]);
+        let ran = shell.env(CHILD, cache.path()).output().expect("bash");
+        let told = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && told.contains("1 passed"), "{told}");
+        assert!(compiled(cache.path()).is_empty(), "{kib} KiB were enough: {:?}", files(cache.path()));
+    }
+    let (plugin, _) = load(cache.path());
+    assert!(works(&plugin).await);
+    for left in files(cache.path()) {
+        fs::remove_file(left).expect("removed");
+    }
+    load(cache.path());
+    assert!(!compiled(cache.path()).is_empty(), "kept as soon as there is room");
+}

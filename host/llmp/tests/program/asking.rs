@@ -58,21 +58,34 @@ fn a_chat_goes_on_after_a_command_and_keeps_its_history() {
 
 #[test]
 fn an_interrupt_ends_with_130_and_leaves_no_process() {
-    if skipped("an_interrupt_ends_with_130_and_leaves_no_process") {
-        return;
+    if !skipped("an_interrupt_ends_with_130_and_leaves_no_process") {
+        a_signal_ends_it("-INT");
     }
+}
+
+/// H04: an orderly end is asked for in mid-answer, as a service manager does.
+#[test]
+fn h04_termination_ends_with_130_and_leaves_no_process() {
+    if !skipped("h04_termination_ends_with_130_and_leaves_no_process") {
+        a_signal_ends_it("-TERM");
+    }
+}
+
+fn a_signal_ends_it(signal: &str) {
     let place = Place::new();
     let mut command = place.command(&["ask", "hello"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     let mut first = [0; 1];
     child.stdout.as_mut().expect("piped").read_exact(&mut first).expect("the answer begins");
     let began = Instant::now();
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let killed = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(killed.expect("kill").success());
     let ran = Ran::new(child.wait_with_output().expect("waited"));
-    println!("from the interrupt to the end: {:?}", began.elapsed());
+    println!("figure: from the signal {signal} to the end: {:?}", began.elapsed());
     assert_eq!(ran.code, Some(130), "{ran:?}");
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(ran.stderr.contains("interrupted"), "it says that the answer is not all: {ran:?}");
+    // The promise of the table, which is far above what it takes.
+    assert!(began.elapsed() < Duration::from_millis(10_500));
     assert!(!alive_below(&place), "a process of this place is left");
 }
 
