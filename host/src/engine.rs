@@ -12,8 +12,7 @@ const CORE_INSTANCES: u32 = 16;
 
 /// Builds the engine. With `cache`, compiled plugins are kept there, keyed by their content, the engine's version and its
 /// settings.
-pub(crate) fn build(limits: &Limits, cache: Option<&Path>) -> Result<Engine, HostError> {
-    let failed = |error: wasmtime::Error| HostError::Engine(one_line(format!("{error:#}")));
+pub(crate) fn build(limits: &Limits, cache: Option<Cache>) -> Result<Engine, HostError> {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift) // Winch had sandbox escapes; it is not linked
@@ -31,12 +30,19 @@ pub(crate) fn build(limits: &Limits, cache: Option<&Path>) -> Result<Engine, Hos
         .concurrency_support(false) // no component-model async: calls are plain and short
         .memory_init_cow(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
-    if let Some(directory) = cache {
-        let mut cache_config = CacheConfig::new();
-        cache_config.with_directory(directory);
-        config.cache(Some(Cache::new(cache_config).map_err(failed)?));
-    }
+    config.cache(cache);
     Engine::new(&config).map_err(failed)
+}
+
+/// The compiled plugins in a directory.
+pub(crate) fn cache(directory: &Path) -> Result<Cache, HostError> {
+    let mut config = CacheConfig::new();
+    config.with_directory(directory);
+    Cache::new(config).map_err(failed)
+}
+
+fn failed(error: wasmtime::Error) -> HostError {
+    HostError::Engine(one_line(format!("{error:#}")))
 }
 
 fn pool(limits: &Limits) -> PoolingAllocationConfig {

@@ -54,6 +54,14 @@ pub enum HostError {
         /// What to do.
         hint: String,
     },
+    /// A plugin was not compiled: the worker that does it was ended, or could not do its work.
+    #[error("{origin} was not compiled: {reason}")]
+    Compile {
+        /// Where the bytes came from.
+        origin: String,
+        /// What happened.
+        reason: String,
+    },
     /// The tenant's policy does not grant what is asked for.
     #[error("the policy does not grant {0}")]
     Denied(String),
@@ -123,11 +131,23 @@ pub enum HostError {
 }
 
 impl HostError {
+    pub(crate) fn not_compiled(origin: &str, reason: &str) -> Self {
+        Self::NotAPlugin {
+            origin: origin.to_owned(),
+            reason: format!("it cannot be compiled: {reason}"),
+            hint: "build it again for the world in this project's wit/ directory".into(),
+        }
+    }
+
     /// What to do about it, where there is something.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotAPlugin { hint, .. } => Some(hint.clone()),
+            Self::Compile { .. } => Some(
+                "if the plugin is to be trusted, raise `Limits::compile_deadline` or `Limits::compile_bytes`; else do not load it"
+                    .into(),
+            ),
             Self::Denied(what) => Some(format!("grant {what} in the tenant's policy, or use another plugin")),
             Self::Limit { limit, .. } => Some(format!("raise `Limits::{limit}`, or do less at once")),
             Self::Secret { .. } => {

@@ -38,6 +38,7 @@
 mod answer;
 mod bindings;
 mod commands;
+mod compile;
 mod cpu;
 mod defaults;
 mod digest;
@@ -71,6 +72,7 @@ pub use bindings::llm::provider::errors::Error as ProviderError;
 pub use bindings::llm::provider::events::Event;
 pub use bindings::llm::provider::types::{Block, FinishReason, Message, Role, ToolOwner, Usage};
 pub use commands::Commands;
+pub use compile::{CompileWorker, compile_worker};
 pub use digest::Digest;
 pub use effect::Effect;
 pub use error::{HostError, PluginFault, TurnError};

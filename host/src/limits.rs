@@ -20,6 +20,10 @@ pub struct Limits {
     pub component_depth: usize,
     /// Types, imports, exports, aliases, instances and conversions that a component declares: far more than the world has.
     pub component_items: usize,
+    /// How long a worker may take to compile a plugin. It takes a second per MB on two cores, and twice that on one.
+    pub compile_deadline: Duration,
+    /// Bytes of memory a worker may take to compile a plugin. A reference plugin of 1 MB takes 200 MiB.
+    pub compile_bytes: u64,
     /// Instances alive at once in a host. Each reserves 4 GiB of address space (so that memory accesses need no bounds
     /// checks) and no memory; 1,000 take 4 TiB of the 128 TiB a process has.
     pub instances: u32,
@@ -126,6 +130,8 @@ impl Default for Limits {
             component_depth: 4,
             component_items: 20_000,
             instances: 1_000,
+            compile_deadline: Duration::from_secs(10),
+            compile_bytes: 1 << 30,
             memory_bytes: 256 << 20,
             table_elements: 20_000,
             stack_bytes: 512 << 10,

@@ -25,7 +25,7 @@ impl SidecarProgram for FakeSidecar {
         let directory = wanted.tenant_directory;
         let spec = self.args.iter().fold(Spec::new(&self.program, directory), |spec, arg| spec.arg(arg));
         let working_directory = directory.to_owned();
-        let start = Start::Spawn(spec);
+        let start = Start::Spawn(Box::new(spec));
         Box::pin(async move { Ok(Launch { start, version: "1.0.102".into(), working_directory, report: None }) })
     }
 }

@@ -18,7 +18,7 @@ pub const NAUGHTY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/naughty.was
 #[must_use]
 pub fn host(limits: Limits) -> Host {
     let cache_dir = Some(crate::real_cli::cache_dir().join("compiled"));
-    Host::new(HostConfig { limits, cache_dir }).expect("a host")
+    Host::new(HostConfig { limits, cache_dir, ..HostConfig::default() }).expect("a host")
 }
 
 /// The naughty plugin on a host that most tests share.

@@ -35,6 +35,9 @@ pub(crate) enum Command {
     Quota(Catalog),
     /// Say what is configured, what was found, and what to do about problems.
     Doctor(Choice),
+    /// Compile a plugin for a host: a job on stdin, an answer on stdout.
+    #[command(hide = true)]
+    CompileWorker,
 }
 
 #[derive(Debug, Args)]

@@ -93,7 +93,14 @@ async fn dispatch(command: Command, surroundings: &Surroundings) -> Result<(), F
         Command::Models(asked) => catalog::models(asked, surroundings).await,
         Command::Quota(asked) => catalog::quota(asked, surroundings).await,
         Command::Doctor(choice) => doctor::run(&flags(&choice), surroundings).await,
+        Command::CompileWorker => compile_worker(),
     }
+}
+
+/// Speaks with a host, not with a person.
+fn compile_worker() -> Result<(), Failure> {
+    llm_provider_host::compile_worker(std::io::stdin().lock(), std::io::stdout().lock())
+        .map_err(|error| Failure::usage(format!("no job of a host: {error}"), "hosts start this command themselves"))
 }
 
 fn surroundings() -> Result<Surroundings, Failure> {

@@ -9,8 +9,8 @@ use crate::mcp::Servers;
 use crate::permission::AskPerson;
 use crate::{Surroundings, egress};
 use llm_provider_host::{
-    AllowKinds, Candidate, Capability, DenyAll, Host, HostConfig, Instance, PermissionPolicy, Plugin, Policy,
-    ReasoningEffort, Route, SecretGrant, TurnRequest,
+    AllowKinds, Candidate, Capability, CompileWorker, DenyAll, Host, HostConfig, Instance, PermissionPolicy, Plugin,
+    Policy, ReasoningEffort, Route, SecretGrant, TurnRequest,
 };
 use llmp_model_server::ModelServer;
 use std::collections::BTreeMap;
@@ -173,10 +173,13 @@ fn permissions(asked: &Permissions, asker: Asker) -> Arc<dyn PermissionPolicy> {
     }
 }
 
-/// The engine, with its cache. A cache that cannot be written costs a second, not the answer.
+/// The engine, with its cache. A cache that cannot be written costs a second, not the answer. A plugin from a file is compiled
+/// by a worker, which is this program too: it may come from anywhere.
 pub(crate) fn host(resolved: &Resolved) -> Result<Host, Failure> {
     let cache_dir = resolved.cache_dir.value.join("compiled");
-    let with = HostConfig { cache_dir: Some(cache_dir), ..HostConfig::default() };
+    let this = resolved.plugin.as_ref().and_then(|_| std::env::current_exe().ok());
+    let compile_worker = this.map(|program| CompileWorker::new(program).arg("compile-worker"));
+    let with = HostConfig { cache_dir: Some(cache_dir), compile_worker, ..HostConfig::default() };
     match Host::new(with) {
         Ok(host) => Ok(host),
         Err(error) => {

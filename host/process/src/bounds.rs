@@ -23,10 +23,13 @@ pub struct ProcessLimits {
     /// Bytes of one file that is written. 4 GiB: more than any file that the Copilot CLI (150 MiB) or a tool writes
     /// (the pack of the largest repositories is 3 GiB), and less than the disk that a log written in a loop fills.
     pub file_bytes: u64,
+    /// Bytes of private memory that can be written to (`RLIMIT_DATA`), address space that is only reserved left out. None:
+    /// Node's own limit on its heap is another, and a sidecar's tools are unknown.
+    pub data_bytes: Option<u64>,
 }
 
 impl Default for ProcessLimits {
     fn default() -> Self {
-        Self { core_bytes: 0, descriptors: 4_096, file_bytes: 4 << 30 }
+        Self { core_bytes: 0, descriptors: 4_096, file_bytes: 4 << 30, data_bytes: None }
     }
 }

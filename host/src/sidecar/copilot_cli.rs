@@ -115,7 +115,7 @@ impl CopilotCli {
         let found = self.find().await?;
         let places = self.places(&found, wanted, NAME).await?;
         Ok(Launch {
-            start: Start::Spawn(self.spec(&found, &places, wanted.secret_variables)?),
+            start: Start::Spawn(Box::new(self.spec(&found, &places, wanted.secret_variables)?)),
             version: version(&found),
             working_directory: places.work,
             report: None,

@@ -91,7 +91,7 @@ impl CopilotOneShot {
         let spec = environment(spec, &places, &self.cli.network, &self.cli.variables, &OWN)?;
         let spec = settings.variables().into_iter().fold(spec, |spec, (name, value)| spec.env(name, value));
         Ok(Launch {
-            start: Start::Spawn(spec),
+            start: Start::Spawn(Box::new(spec)),
             version: version(&found),
             working_directory: places.work,
             report: Some(report),

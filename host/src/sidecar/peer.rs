@@ -34,7 +34,7 @@ impl Peer {
     /// Starts or connects. `prepare` adds what every process of this host gets.
     pub(super) async fn reach(start: Start, prepare: impl FnOnce(Spec) -> Spec) -> Result<Reached, SidecarUnavailable> {
         match start {
-            Start::Spawn(spec) => spawn(prepare(spec)).await,
+            Start::Spawn(spec) => spawn(prepare(*spec)).await,
             Start::Attach(address) => attach(address).await,
         }
     }

@@ -32,7 +32,7 @@ pub struct Wanted<'a> {
 #[derive(Debug)]
 pub enum Start {
     /// Start a process of its own: program, arguments, environment and directory. Secret variables are added by the host.
-    Spawn(Spec),
+    Spawn(Box<Spec>),
     /// Connect to one that runs already and that others may use too.
     Attach(SocketAddr),
 }

@@ -18,7 +18,7 @@ pub(crate) fn run(short: bool) {
 fn host(instances: usize) -> Host {
     let mut limits = Limits::default();
     limits.instances = u32::try_from(instances).expect("few");
-    Host::new(HostConfig { limits, cache_dir: None }).expect("a host")
+    Host::new(HostConfig { limits, ..HostConfig::default() }).expect("a host")
 }
 
 /// A tenant of its own for each instance.

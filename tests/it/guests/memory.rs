@@ -66,7 +66,7 @@ pub(super) async fn g15_nothing_of_another_tenant_is_left() {
     // Two places for instances, so that every one is used again and again.
     let mut limits = Limits::default();
     limits.instances = 2;
-    let host = Host::new(HostConfig { limits, cache_dir: None }).expect("a host");
+    let host = Host::new(HostConfig { limits, ..HostConfig::default() }).expect("a host");
     let plugin = host.load(NAUGHTY, "naughty").await.expect("the plugin");
     let canary = "a-canary-of-32-bytes-0123456789ab".repeat(2_000);
     let mut found = 0_usize;

@@ -27,7 +27,7 @@ impl SidecarProgram for Sleeper {
     }
 
     fn prepare<'a>(&'a self, _: Wanted<'a>) -> Preparing<'a> {
-        let start = Start::Spawn(Spec::new("/bin/sleep", &self.0).arg("600"));
+        let start = Start::Spawn(Box::new(Spec::new("/bin/sleep", &self.0).arg("600")));
         let launch = Launch { start, version: "1".into(), working_directory: self.0.clone(), report: None };
         Box::pin(std::future::ready(Ok(launch)))
     }

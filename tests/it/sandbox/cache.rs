@@ -12,7 +12,8 @@ use tempfile::TempDir;
 fn load(cache: &Path) -> (Plugin, Duration) {
     let mut limits = Limits::default();
     limits.instances = 8;
-    let host = Host::new(HostConfig { limits, cache_dir: Some(cache.to_owned()) }).expect("a host");
+    let host =
+        Host::new(HostConfig { limits, cache_dir: Some(cache.to_owned()), ..HostConfig::default() }).expect("a host");
     let begin = Instant::now();
     let plugin = host.load_blocking(NAUGHTY, "naughty").expect("a plugin");
     (plugin, begin.elapsed())
@@ -91,7 +92,7 @@ fn a_place_that_is_no_directory_is_a_typed_error() {
     let file = above.path().join("file");
     fs::write(&file, "x").expect("written");
     for place in [file.clone(), file.join("below")] {
-        let made = Host::new(HostConfig { limits: Limits::default(), cache_dir: Some(place.clone()) });
+        let made = Host::new(HostConfig { cache_dir: Some(place.clone()), ..HostConfig::default() });
         let error = made.err().expect("refused");
         assert!(matches!(&error, HostError::Io { path, .. } if *path == place), "{error}");
         assert!(error.hint().is_some());
@@ -105,7 +106,7 @@ fn a_directory_that_others_may_write_to_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let cache = TempDir::new().expect("a directory");
     fs::set_permissions(cache.path(), fs::Permissions::from_mode(0o777)).expect("set");
-    let made = Host::new(HostConfig { limits: Limits::default(), cache_dir: Some(cache.path().to_owned()) });
+    let made = Host::new(HostConfig { cache_dir: Some(cache.path().to_owned()), ..HostConfig::default() });
     assert!(made.is_err(), "taken, though everybody can put machine code there");
 }
 

@@ -10,6 +10,7 @@
 mod bystander;
 mod cache;
 mod cancel;
+mod compile;
 mod contract;
 mod determinism;
 mod faults;

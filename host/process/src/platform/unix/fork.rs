@@ -220,11 +220,13 @@ fn isolate() -> io::Result<()> {
 /// Runs in the forked process.
 fn bound(limits: &ProcessLimits) -> io::Result<()> {
     let all = [
-        (Resource::Core, limits.core_bytes),
-        (Resource::Nofile, limits.descriptors),
-        (Resource::Fsize, limits.file_bytes),
+        (Resource::Core, Some(limits.core_bytes)),
+        (Resource::Nofile, Some(limits.descriptors)),
+        (Resource::Fsize, Some(limits.file_bytes)),
+        (Resource::Data, limits.data_bytes),
     ];
     for (resource, wanted) in all {
+        let Some(wanted) = wanted else { continue };
         // Nobody but root may raise a hard limit, and what the operator set is not ours to raise.
         let most = Some(getrlimit(resource).maximum.map_or(wanted, |maximum| maximum.min(wanted)));
         setrlimit(resource, Rlimit { current: most, maximum: most })?;
