@@ -16,6 +16,8 @@ pub struct Candidate {
     pub session: Session,
     /// The model; that of the request when absent.
     pub model: Option<String>,
+    /// The most tokens of an answer, where the request does not say.
+    pub max_output_tokens: Option<u32>,
     /// What it is called in notices.
     pub name: String,
 }
@@ -177,7 +179,8 @@ impl RoutedTurn {
                 return Err(HostError::Closed.into());
             };
             let model = candidate.model.clone().or_else(|| self.request.model.clone());
-            let request = TurnRequest { model, ..self.request.clone() };
+            let max_output_tokens = self.request.max_output_tokens.or(candidate.max_output_tokens);
+            let request = TurnRequest { model, max_output_tokens, ..self.request.clone() };
             match candidate.session.turn(request).await {
                 Ok(turn) => {
                     self.state = State::Running(Box::new(turn));

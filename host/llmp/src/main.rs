@@ -31,6 +31,7 @@ use clap::Parser;
 use config::{Environment, Flags, Resolved};
 use failure::Failure;
 use llm_provider_host::artefact::Request;
+use llm_provider_host::process::forbid_core_dumps;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -69,6 +70,9 @@ pub(crate) fn flags(choice: &Choice) -> Flags {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log_to_stderr(arguments.verbose);
+    if let Err(error) = forbid_core_dumps() {
+        tracing::debug!(%error, "a crash may leave a core file");
+    }
     let done = runtime().and_then(|runtime| {
         let surroundings = surroundings()?;
         let done = runtime.block_on(dispatch(arguments.command, &surroundings));

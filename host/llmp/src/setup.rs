@@ -39,6 +39,8 @@ enum Next {
 /// A provider that can be asked.
 pub(crate) struct Answerer {
     pub(crate) instance: Instance,
+    /// The most tokens of its answers, where its table says and nothing else does.
+    pub(crate) max_output_tokens: Option<u32>,
     /// The built-in demo model, while it is needed.
     _demo: Option<ModelServer>,
 }
@@ -46,16 +48,17 @@ pub(crate) struct Answerer {
 impl Ready {
     /// A conversation with whoever answers.
     pub(crate) fn route(&self) -> Route {
-        let candidate = |instance: &Instance, model: Option<&String>| Candidate {
-            session: instance.session(),
+        let candidate = |answerer: &Answerer, model: Option<&String>| Candidate {
+            session: answerer.instance.session(),
             model: model.cloned(),
+            max_output_tokens: answerer.max_output_tokens,
             name: model.cloned().unwrap_or_else(|| self.name.clone()),
         };
         let others = self.next.iter().map(|(next, model)| match next {
-            Next::First => candidate(&self.first.instance, Some(model)),
-            Next::Other(other) => candidate(&other.instance, Some(model)),
+            Next::First => candidate(&self.first, Some(model)),
+            Next::Other(other) => candidate(other, Some(model)),
         });
-        Route::new(candidate(&self.first.instance, None), others.collect())
+        Route::new(candidate(&self.first, None), others.collect())
     }
 
     /// Ends everything politely.
@@ -123,7 +126,8 @@ impl<'a> Foundation<'a> {
                 let egress = egress::open(&endpoint.base_url.value, &resolved.sidecar.network)?;
                 let policy = self.policy(resolved, secrets).egress(egress);
                 let instance = self.host.tenant(policy).instance(&plugin, config.to_string())?;
-                Ok(Answerer { instance, _demo: None })
+                // The Copilot plugin knows it from its configuration.
+                Ok(Answerer { instance, max_output_tokens: endpoint.max_output_tokens, _demo: None })
             }
             _ => copilot::answerer(self, resolved, needed).await,
         }
@@ -195,11 +199,7 @@ fn request(resolved: &Resolved) -> TurnRequest {
     request.system.clone_from(&resolved.system);
     request.deadline = resolved.deadline;
     request.tool_deadline = resolved.tool_deadline;
-    request.max_output_tokens = resolved.max_output_tokens.or(match &resolved.provider.value {
-        // The Copilot plugin knows it from its configuration.
-        Provider::Endpoint(endpoint) if endpoint.through == Through::Http => endpoint.max_output_tokens,
-        _ => None,
-    });
+    request.max_output_tokens = resolved.max_output_tokens;
     request.reasoning_effort = resolved.reasoning_effort.as_deref().map(effort);
     request.activity_timeout = resolved.activity_timeout;
     request

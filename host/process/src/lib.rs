@@ -68,7 +68,7 @@ pub use error::{ProbeError, SpawnError};
 pub use exit::Exit;
 pub use isolation::{IsolationError, network_isolation};
 pub use pipes::{Stdin, Stdout};
-pub use platform::adopt_orphans;
+pub use platform::{adopt_orphans, forbid_core_dumps};
 pub use probe::{ProbeOutput, probe};
 pub use reach::{FileAccess, FileContainment, FileContainmentError, Grants, file_containment};
 pub use spec::{NetworkAccess, STDERR_RING, Spec};

@@ -22,6 +22,7 @@ fn answer() -> Reply {
 
 fn route(first: &Rig, second: &Rig) -> Route {
     let candidate = |rig: &Rig, model: &str, name: &str| Candidate {
+        max_output_tokens: None,
         session: rig.instance.session(),
         model: Some(model.to_owned()),
         name: name.to_owned(),

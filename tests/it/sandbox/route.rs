@@ -14,7 +14,7 @@ struct Two {
 }
 
 fn candidate(session: Session, name: &str) -> Candidate {
-    Candidate { session, model: None, name: name.to_owned() }
+    Candidate { session, model: None, max_output_tokens: None, name: name.to_owned() }
 }
 
 /// Two sandboxes: each fails as often as the prompt says.
@@ -122,4 +122,20 @@ async fn finish_reads_across_the_switch() {
     let (_instance, route, _tape) = shared().await;
     let turn = route.turn(request("fail 1 overloaded switch-model usage=5")).await.expect("a turn");
     assert_eq!(turn.finish().await.expect("answered").usage.output_tokens, 10);
+}
+
+/// Each provider's own limit counts with it, and with nobody else; what the request says counts with all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidates_limit_of_tokens_is_its_own() {
+    for (asked, want) in [(None, [Some(10), Some(20)]), (Some(5), [Some(5), Some(5)])] {
+        let (instance, session, tape) = observed().await;
+        let second = instance.session();
+        let of = |session, name, most| Candidate { max_output_tokens: Some(most), ..candidate(session, name) };
+        let route = Route::new(of(session, "one", 10), vec![of(second, "two", 20)]);
+        let mut request = request("fail 1 overloaded switch-model");
+        request.max_output_tokens = asked;
+        read(route.turn(request).await.expect("a turn")).await.answered();
+        let most: Vec<_> = tape.turns().iter().map(|turn| turn.options.max_output_tokens).collect();
+        assert_eq!(most, want);
+    }
 }

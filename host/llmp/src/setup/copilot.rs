@@ -83,7 +83,7 @@ pub(super) async fn answerer(
         Mode::OneShot => policy.sidecar(CopilotOneShot { cli: sidecar }),
     };
     let instance = foundation.host.tenant(policy).instance(&plugin, config(resolved, auth, mode, way))?;
-    Ok(Answerer { instance, _demo: demo })
+    Ok(Answerer { instance, max_output_tokens: None, _demo: demo })
 }
 
 fn sidecar(resolved: &Resolved, artefact: Request) -> CopilotCli {

@@ -77,6 +77,9 @@ fn a_signal_ends_it(signal: &str) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
     let mut first = [0; 1];
     child.stdout.as_mut().expect("piped").read_exact(&mut first).expect("the answer begins");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).expect("Linux");
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(cores.split_whitespace().nth(4), Some("0"), "a crash leaves no secrets in a file: {cores}");
     let began = Instant::now();
     let killed = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(killed.expect("kill").success());

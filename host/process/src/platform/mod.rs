@@ -7,13 +7,13 @@
 #[cfg(target_os = "linux")]
 mod unix;
 #[cfg(target_os = "linux")]
-pub use unix::adopt_orphans;
-#[cfg(target_os = "linux")]
 pub(crate) use unix::{InputPipe, Leader, OutputPipe, spawn, try_cgroup, try_files, try_isolation};
+#[cfg(target_os = "linux")]
+pub use unix::{adopt_orphans, forbid_core_dumps};
 
 #[cfg(not(target_os = "linux"))]
 mod unsupported;
 #[cfg(not(target_os = "linux"))]
-pub use unsupported::adopt_orphans;
-#[cfg(not(target_os = "linux"))]
 pub(crate) use unsupported::{InputPipe, Leader, OutputPipe, spawn, try_cgroup, try_files, try_isolation};
+#[cfg(not(target_os = "linux"))]
+pub use unsupported::{adopt_orphans, forbid_core_dumps};

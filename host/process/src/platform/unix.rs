@@ -7,6 +7,7 @@
 //! * [`guard`]: a small process that outlives the owner by a moment, to kill the groups of an owner that was killed.
 
 mod cage;
+mod dumps;
 mod fence;
 mod fork;
 mod guard;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use tokio::net::unix::pipe;
 
+pub use dumps::forbid_core_dumps;
 pub(crate) use fork::{try_cgroup, try_files, try_isolation};
 pub(crate) use leader::Leader;
 pub use orphans::adopt_orphans;

@@ -71,3 +71,12 @@ pub(crate) fn try_cgroup() -> Result<CgroupContainment, CgroupError> {
 pub fn adopt_orphans() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
+
+/// Not supported here.
+///
+/// # Errors
+///
+/// Always.
+pub fn forbid_core_dumps() -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
