@@ -51,6 +51,7 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .total_core_instances(limits.instances.saturating_mul(CORE_INSTANCES))
         .total_memories(limits.instances)
         .total_tables(limits.instances.saturating_mul(4))
+        .total_stacks(1) // of asynchronous calls, which there are none of; the default maps 2 GiB
         .max_core_instances_per_component(CORE_INSTANCES)
         .max_memories_per_component(1)
         .max_tables_per_component(4)

@@ -128,18 +128,21 @@ async fn converse(running: Running, job: &Job, component: &[u8]) -> Result<Answe
         stdin.shutdown().await
     };
     let mut answer = Vec::new();
-    // A worker that dies breaks the pipe; why it died says more.
+    // A worker that dies breaks the pipes; how it ended says more.
     let written = told.await;
     let read = stdout.take(ANSWER_BYTES).read_to_end(&mut answer).await;
     let exit = child.wait().await;
     if let Ok(answer) = serde_json::from_slice(&answer) {
         return Ok(answer);
     }
+    if let Err(error) = written.and(read.map(|_| ())) {
+        tracing::debug!(%error, "a compile worker broke off");
+    }
     let last = child.stderr_tail();
-    let last = last.trim_end().lines().last().unwrap_or_default().to_owned();
-    Err(match (exit.success(), written.and(read.map(|_| ()))) {
-        (true, Ok(())) => "the worker gave no answer that could be read".to_owned(),
-        (true, Err(error)) => one_line(error),
-        (false, _) => one_line(format!("the worker ended with {exit}: {last}")),
+    let last = last.trim_end().lines().last().unwrap_or_default();
+    Err(if exit.success() {
+        "the worker gave no answer that could be read".to_owned()
+    } else {
+        one_line(format!("the worker ended with {exit}: {last}"))
     })
 }
