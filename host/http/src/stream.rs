@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Response;
-use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::client::Prepared;
 use crate::error::{Failure, FailureKind};
@@ -13,6 +13,8 @@ use crate::exchange::{Closed, EventSink};
 use crate::headers;
 use crate::limits::EgressLimits;
 use crate::request::{Event, ResponseHead};
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Why nothing more is to be said.
 enum Stop {
@@ -59,7 +61,7 @@ async fn converse(
     let started = Instant::now();
     let prepared = prepared.inspect_err(|failure| tracing::debug!(kind = ?failure.kind, "request refused"))?;
     let (origin, sent) = (prepared.origin.clone(), prepared.sent.clone());
-    let outcome = timeout_at(started + limits.total, transfer(prepared, limits, sink)).await;
+    let outcome = timeout(limits.total, transfer(prepared, limits, sink)).await;
     let outcome = outcome.unwrap_or_else(|_| {
         let message = format!("not finished within {}", seconds(limits.total));
         Err(Failure { kind: FailureKind::Timeout, message, request_sent: sent.maybe() }.into())
@@ -93,8 +95,10 @@ async fn transfer(prepared: Prepared, limits: &EgressLimits, sink: &impl EventSi
 
 async fn body(response: &mut Response, limits: &EgressLimits, sink: &impl EventSink) -> Result<(), Stop> {
     let mut left = limits.response_bytes;
-    let mut pause = pin!(sleep(limits.between_bytes));
-    while let Some(mut bytes) = next(response, pause.as_mut(), limits.between_bytes).await? {
+    // A limit of `Duration::MAX` is none, and no moment lies so far ahead.
+    let limit = limits.between_bytes.min(YEAR);
+    let mut pause = pin!(sleep(limit));
+    while let Some(mut bytes) = next(response, pause.as_mut(), limit).await? {
         let fits = bytes.len().min(left);
         let excess = bytes.split_off(fits);
         left -= fits;

@@ -98,7 +98,9 @@ async fn headers_and_body_arrive_in_order_and_small_pieces() {
     let head = "HTTP/1.1 429 Slow Down\r\nRetry-After: 7\r\nX-Twice: a\r\nX-Twice: b\r\nX-Odd: \u{fc}\r\ncontent-length: 100000\r\n\r\n";
     let latin: Vec<u8> = head.chars().map(|c| c as u8).collect();
     let server = Server::fixed([latin, body.clone()].concat()).await;
-    let all = events(&egress_to(&server, EgressLimits::default()), Request::get(server.url("/"))).await;
+    let mut limits = EgressLimits::default();
+    limits.chunk_bytes = 16 * 1024;
+    let all = events(&egress_to(&server, limits), Request::get(server.url("/"))).await;
     let Event::Response(head) = &all[0] else { panic!("{all:?}") };
     assert_eq!(head.status, 429);
     let named = |name: &str| head.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect::<Vec<_>>();
@@ -210,4 +212,17 @@ async fn a_refused_connection_was_not_sent() {
     let egress = llm_provider_http::Egress::new(policy, EgressLimits::default()).unwrap();
     let failure = failure(&egress, Request::post(&url, "body")).await;
     assert_eq!((failure.kind, failure.request_sent), (FailureKind::Connect, false), "{}", failure.message);
+}
+
+#[tokio::test]
+async fn a_wait_without_end_is_a_limit_too() {
+    let server = Server::scripted(|mut stream, _| async move {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await.ok()?;
+        None
+    })
+    .await;
+    let mut limits = EgressLimits::default();
+    (limits.first_byte, limits.between_bytes, limits.total) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    let all = events(&egress_to(&server, limits), Request::get(server.url("/"))).await;
+    assert_eq!(all[1..], [Event::Chunk("hello".into()), Event::End]);
 }
