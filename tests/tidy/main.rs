@@ -12,6 +12,7 @@
 //!   lints.
 //! - No ignored test, no mark of unfinished work, no host name of a package registry.
 //! - Every id of the list of parity (S, R, B) and of the list of threats (P, N, H) is named by a test.
+//! - The library reads no environment: only the program does.
 //! - The host tells time by the monotonic clock alone.
 //! - The root holds what it should and nothing else; every item of the world is documented and has its version; every
 //!   dependency has its reason beside it, and running and testing share one set of features; a plugin's description has its crate's version.
@@ -27,6 +28,7 @@
 
 mod dependencies;
 mod dialect;
+mod environment;
 mod facts;
 mod features;
 mod layout;

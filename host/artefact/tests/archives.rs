@@ -214,7 +214,6 @@ fn n07_every_malicious_archive_is_refused_and_nothing_leaves_the_directory() {
     }
 }
 
-/// S13: the program is taken from `package/` as it is; no Node, no image.
 #[test]
 fn honest_archives_of_many_packers_pass() {
     let long = format!("package/{}/file", "directory/".repeat(14).trim_end_matches('/'));

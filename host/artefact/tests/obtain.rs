@@ -50,6 +50,7 @@ async fn a_package_is_fetched_once_and_then_found() {
     assert_eq!(leftovers(cache.path()), [""; 0]);
 }
 
+/// S13: the program of the package can be run as it is, whatever mode the archive gives it; no Node, no image.
 #[cfg(unix)]
 #[tokio::test]
 async fn modes_are_0755_and_0644_whatever_the_archive_says() {

@@ -42,15 +42,22 @@ pub(crate) fn last_prompt(messages: &[Message]) -> &str {
     messages.iter().rfind(|message| message.role == Role::User).map_or("", |message| unwrap_prompt(&message.text))
 }
 
-/// The end of `text` on one line, in quotes.
+/// The end of `text` on one line, in quotes: of a text that is too long, its last paragraph, since what precedes the question
+/// may be a file, or a conversation that was carried over.
 fn quote(text: &str) -> String {
-    let line = unwrap_prompt(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = unwrap_prompt(text);
+    let shown = if text.chars().count() > QUOTED { last_paragraph(text) } else { text };
+    let line = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.is_empty() {
         return "nothing (the text was empty).".to_owned();
     }
     let cut = line.chars().count().saturating_sub(QUOTED);
     let end: String = line.chars().skip(cut).collect();
     format!("\"{}{end}\"", if cut > 0 { "…" } else { "" })
+}
+
+fn last_paragraph(text: &str) -> &str {
+    text.rsplit("\n\n").map(str::trim).find(|paragraph| !paragraph.is_empty()).unwrap_or(text)
 }
 
 /// `text` in deltas of a few words; together they are `text` again.
@@ -93,6 +100,13 @@ mod tests {
         let text = text(&chat(&["one", "two", &long]));
         assert!(text.contains("turn 3 of our conversation") && text.contains("word the end\""));
         assert!(text.contains("\"…") && text.len() < 700);
+    }
+
+    #[test]
+    fn of_a_conversation_that_was_carried_over_it_quotes_the_question() {
+        let carried =
+            format!("-----BEGIN RECORD-----\n{}\n-----END RECORD-----\nGo on.\n\nthe question\n", "x ".repeat(300));
+        assert!(text(&chat(&[&carried])).contains("You said: \"the question\"\n"));
     }
 
     #[test]
