@@ -20,9 +20,9 @@ pub struct Limits {
     pub component_depth: usize,
     /// Types, imports, exports, aliases, instances and conversions that a component declares: far more than the world has.
     pub component_items: usize,
-    /// How long a worker may take to compile a plugin. It takes a second per MB on two cores, and twice that on one.
+    /// How long a worker may take to compile a plugin. It takes a second per MB on two cores.
     pub compile_deadline: Duration,
-    /// Bytes of memory a worker may take to compile a plugin. A reference plugin of 1 MB takes 200 MiB.
+    /// Bytes of memory a worker may take to compile a plugin. The Copilot plugin (1 MB) took 76 MiB on two cores; strangers' may have ten times the code.
     pub compile_bytes: u64,
     /// Instances alive at once in a host. Each reserves 4 GiB of address space (so that memory accesses need no bounds
     /// checks) and no memory; 1,000 take 4 TiB of the 128 TiB a process has.
@@ -44,7 +44,7 @@ pub struct Limits {
     pub suspended_calls: usize,
     /// How often a running call is looked at, while there are any; it is also when somebody comes who finds no core free.
     /// 2 ms: until it is looked at first, a call may take the last core, and all that the host does waits for the system to
-    /// share it. A look takes a microsecond.
+    /// share it. A look costs a small read of `/proc`.
     pub tick: Duration,
     /// Bytes of one call's data copied out of the sandbox. A prompt of `prompt_bytes` is written to the sidecar as JSON,
     /// which at worst (control characters) takes six bytes for one; refused before the host allocates.
