@@ -22,7 +22,8 @@ pub struct Limits {
     pub component_items: usize,
     /// How long a worker may take to compile a plugin. It takes a second per MB on two cores.
     pub compile_deadline: Duration,
-    /// Bytes of memory a worker may take to compile a plugin. The Copilot plugin (1 MB) took 76 MiB on two cores; strangers' may have ten times the code.
+    /// Bytes of memory a worker may take to compile a plugin. The Copilot plugin (1 MB) took 76 MiB on two cores; strangers'
+    /// may have ten times the code.
     pub compile_bytes: u64,
     /// Instances alive at once in a host. Each reserves 4 GiB of address space (so that memory accesses need no bounds
     /// checks) and no memory; 1,000 take 4 TiB of the 128 TiB a process has.
