@@ -9,6 +9,8 @@ use llm_provider_core::frame::Junk;
 use llm_provider_core::rpc::{self, Incoming};
 use llm_provider_guest::log::Level;
 use llm_provider_guest::provider::SidecarBytes;
+// The comparisons of the standard library are calls in wasm that go byte by byte.
+use memchr::arch::all::{is_equal, is_prefix};
 
 /// How the CLI begins every event. Field order is not promised: whatever does not begin so is parsed in full.
 const EVENT: &[u8] = br#"{"jsonrpc":"2.0","method":"session.event","params":{"sessionId":""#;
@@ -18,6 +20,8 @@ const KIND: &[u8] = br#"","event":{"type":""#;
 const DATA: &[u8] = br#"","data":"#;
 /// What marks the event of a sub-agent.
 const AGENT: &[u8] = br#""agentId""#;
+/// The kind of nearly all events.
+const DELTA: &[u8] = b"assistant.message_delta";
 /// Notes about sessions as such, which concern nobody here.
 const LIFECYCLE: &[u8] = br#"{"jsonrpc":"2.0","method":"session.lifecycle","#;
 /// The longest string that is read without a parser.
@@ -57,18 +61,16 @@ impl Copilot {
         }
     }
 
+    #[inline]
     fn frame(&mut self, body: &[u8]) -> Result<(), serde_json::Error> {
-        if body.starts_with(LIFECYCLE) {
-            return Ok(());
-        }
         if let Some((name, kind, rest)) = head(body) {
-            if kind == "assistant.message_delta"
+            if is_equal(kind, DELTA)
                 && let Some(delta) = plain_delta(rest)
             {
                 self.delta(name, &delta);
                 return Ok(());
             }
-            if is_ignored(kind) {
+            if str::from_utf8(kind).is_ok_and(is_ignored) {
                 self.heard_of(name);
                 return Ok(());
             }
@@ -76,6 +78,9 @@ impl Copilot {
                 self.event(&event.params.session_id, &event.params.event);
                 return Ok(());
             }
+        }
+        if is_prefix(body, LIFECYCLE) {
+            return Ok(());
         }
         match rpc::parse(body)? {
             Incoming::Answer { id, outcome } => {
@@ -111,6 +116,7 @@ impl Copilot {
     }
 
     /// Most of what comes: a piece of text.
+    #[inline]
     fn delta(&mut self, name: &str, delta: &MessageDelta<'_>) {
         let session = self.names.get(name).and_then(|id| self.sessions.get_mut(id));
         if let Some(run) = session.and_then(|session| session.run.as_mut()) {
@@ -133,17 +139,23 @@ impl Copilot {
 }
 
 /// The session's name and the event's kind, read off a frame that is written as the CLI writes them, and what follows.
-fn head(body: &[u8]) -> Option<(&str, &str, &[u8])> {
-    let rest = body.strip_prefix(EVENT)?;
-    let (name, rest) = plain(rest)?;
-    let (kind, rest) = plain(rest.strip_prefix(KIND)?)?;
-    Some((name, kind, rest))
+#[inline]
+fn head(body: &[u8]) -> Option<(&str, &[u8], &[u8])> {
+    let (name, rest) = plain(after(body, EVENT)?)?;
+    let (kind, rest) = plain(after(rest, KIND)?)?;
+    Some((str::from_utf8(name).ok()?, kind, rest))
+}
+
+/// What follows `prefix`.
+fn after<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    if is_prefix(text, prefix) { text.get(prefix.len()..) } else { None }
 }
 
 /// The delta of an event that has its data right behind its kind and belongs to no sub-agent. What stands after the
 /// data says nothing to us and is not parsed; that halves the time for a piece of text.
+#[inline]
 fn plain_delta(rest: &[u8]) -> Option<MessageDelta<'_>> {
-    let data = rest.strip_prefix(DATA)?;
+    let data = after(rest, DATA)?;
     let mut values = serde_json::Deserializer::from_slice(data).into_iter();
     let delta = values.next()?.ok()?;
     let (_, tail) = data.split_at_checked(values.byte_offset())?;
@@ -152,19 +164,18 @@ fn plain_delta(rest: &[u8]) -> Option<MessageDelta<'_>> {
 
 /// Whether [`AGENT`] stands somewhere in `tail`. Looks for its one capital, with the two bytes that end it: few bytes of
 /// an event are an `I`, and one byte is found many at a time.
+#[inline]
 fn of_agent(tail: &[u8]) -> bool {
     let ends_agent = |at: usize| tail.get(..at + 3).is_some_and(|head| head.ends_with(AGENT));
     memchr::memchr_iter(b'I', tail).any(ends_agent)
 }
 
 /// A JSON string's inside up to its quote, if it has no escapes; the rest begins with the quote.
-fn plain(text: &[u8]) -> Option<(&str, &[u8])> {
+#[inline]
+fn plain(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memchr2(b'"', b'\\', text.get(..LONGEST_PLAIN).unwrap_or(text))?;
     let (inside, rest) = text.split_at_checked(end)?;
-    if rest.first() != Some(&b'"') {
-        return None;
-    }
-    Some((std::str::from_utf8(inside).ok()?, rest))
+    (rest.first() == Some(&b'"')).then_some((inside, rest))
 }
 
 #[cfg(test)]
@@ -183,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_plain_string_has_no_escape_and_a_bound() {
-        assert_eq!(plain(br#"name","x""#), Some(("name", br#"","x""#.as_slice())));
+        assert_eq!(plain(br#"name","x""#), Some((b"name".as_slice(), br#"","x""#.as_slice())));
         assert_eq!(plain(br#"na\"me""#), None);
         assert_eq!(plain(b"no end"), None);
         let long = |length: usize| [vec![b'a'; length], b"\"".to_vec()].concat();

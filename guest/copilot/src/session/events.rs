@@ -145,6 +145,7 @@ impl Run {
     }
 
     /// Takes a piece of text.
+    #[inline]
     pub(crate) fn delta(&mut self, delta: &event::MessageDelta<'_>, port: &mut Port) {
         if matches!(self.stage, Stage::Sending | Stage::Running) {
             (self.begun, self.whole_until) = (true, None);

@@ -70,6 +70,7 @@ impl Stream {
     }
 
     /// More text of a message.
+    #[inline]
     pub(crate) fn text(&mut self, message: &str, delta: &str, turn: &mut Turn, out: &mut Out) {
         let block = match self.items.last() {
             Some(Item { part: Part::Text { message: last }, state: State::Open, block, .. }) if last == message => {

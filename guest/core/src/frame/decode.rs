@@ -57,6 +57,7 @@ impl Decoder {
     ///
     /// # Errors
     /// When the stream breaks the framing. Nothing can be read after that: further calls give `None`.
+    #[inline]
     pub fn next<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8]) -> Result<Option<&'d [u8]>, FrameError> {
         if matches!(self.state, State::Delivered) {
             self.held.clear();
@@ -105,6 +106,7 @@ impl Decoder {
     }
 
     /// A frame whose header is whole and usual: no copy when the body is there too.
+    #[inline]
     fn whole<'d, 'i: 'd>(
         &'d mut self,
         input: &mut &'i [u8],

@@ -31,6 +31,7 @@ pub(super) fn line(line: &[u8], limit: usize) -> Result<Option<usize>, FrameErro
 }
 
 /// A plain decimal number within the limit: no sign, no blank, no other base.
+#[inline]
 pub(super) fn length(value: &[u8], limit: usize) -> Result<usize, FrameError> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(FrameError::BadLength { excerpt: excerpt(value) });
@@ -43,6 +44,7 @@ pub(super) fn length(value: &[u8], limit: usize) -> Result<usize, FrameError> {
 }
 
 /// The common case: the one header in its usual spelling, whole. Gives its length and where the body begins.
+#[inline]
 pub(super) fn usual(input: &[u8]) -> Option<(&[u8], usize)> {
     let value = input.strip_prefix(b"Content-Length: ")?;
     let digits = value.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();

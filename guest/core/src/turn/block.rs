@@ -52,10 +52,12 @@ impl OpenBlock {
         &self.text
     }
 
+    #[inline]
     pub(super) fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
+    #[inline]
     pub(super) fn delta(&self, delta: Delta) -> Event {
         match self.kind {
             Kind::Text => Event::TextDelta(delta),

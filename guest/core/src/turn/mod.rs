@@ -100,6 +100,7 @@ impl Turn {
     }
 
     /// More of a block. Nothing happens for a block that is not open, or for no text.
+    #[inline]
     pub fn delta<E: From<EventEffect>>(&mut self, index: BlockIndex, text: String, out: &mut Vec<E>) {
         let Some(block) = self.block_mut(index).filter(|block| block.is_open()) else { return };
         if text.is_empty() {
@@ -202,6 +203,7 @@ impl Turn {
         usize::try_from(index).ok().and_then(|at| self.blocks.get_mut(at))
     }
 
+    #[inline]
     fn emit<E: From<EventEffect>>(&self, out: &mut Vec<E>, event: Event) {
         out.push(EventEffect(self.id, event).into());
     }
