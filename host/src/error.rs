@@ -22,6 +22,14 @@ pub enum PluginFault {
         /// What was seen.
         observed: Duration,
     },
+    /// Its calls together computed longer than they may.
+    #[error("the plugin computed longer than it may for {open} open turns: {configured:?} each")]
+    TurnBudget {
+        /// What each open turn, and the time between turns, may take.
+        configured: Duration,
+        /// How many turns and questions were open.
+        open: usize,
+    },
     /// A limit on memory, tables, data or effects was passed.
     #[error("the plugin passed its limit of {limit}: {observed} of {configured}")]
     Limit {

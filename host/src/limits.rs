@@ -39,6 +39,10 @@ pub struct Limits {
     /// MiB; a looping plugin is stopped after this and two ticks. Time on a core counts, where the system tells it; ten times
     /// this on the clock is the end in any case.
     pub call_budget: Duration,
+    /// How long the calls of an instance may compute together for each turn and question that is open, and as long between
+    /// them: what keeps to `call_budget` in each call, again and again, ends here. A history of 4 MiB that is sent again for
+    /// each of a hundred calls of tools takes 4 s; an answer of 100,000 deltas takes 0.2 s.
+    pub turn_budget: Duration,
     /// Calls that may wait in their middle while another tenant's go first. Each keeps a thread of the runtime's pool for
     /// blocking work, which has 512 unless the embedder says otherwise: a quarter. When so many wait, the other calls
     /// compute to their end, within their budget.
@@ -52,6 +56,13 @@ pub struct Limits {
     pub call_data_bytes: usize,
     /// Effects of one `handle` call. A 64 KiB read of the sidecar holds at most some thousand frames.
     pub call_effects: usize,
+    /// Effects of an instance in a second, but for events; then it waits. Each costs the host some microseconds beside what
+    /// the plugin computes, so this many take a part of a core. Honest plugins have a few for each piece of an answer. A cancel waits for what its
+    /// call has asked for already: `call_effects` over this, a second.
+    pub effects_per_second: usize,
+    /// Events of an instance in a second; then it waits. One costs the host a microsecond, so this many keep a core busy,
+    /// if a reader takes them as fast; models say a thousandth of it.
+    pub events_per_second: usize,
     /// Inputs handed over in one call: bounds the time between two looks at the mailbox.
     pub batch_inputs: usize,
     /// Inputs that wait for an instance. A full mailbox stops the readers of sockets and pipes, and so the sender.
@@ -137,10 +148,13 @@ impl Default for Limits {
             table_elements: 20_000,
             stack_bytes: 512 << 10,
             call_budget: Duration::from_millis(200),
+            turn_budget: Duration::from_secs(10),
             suspended_calls: 128,
             tick: Duration::from_millis(2),
             call_data_bytes: 32 << 20,
             call_effects: 50_000,
+            effects_per_second: 50_000,
+            events_per_second: 1_000_000,
             batch_inputs: 64,
             mailbox: 256,
             read_bytes: 64 << 10,

@@ -10,6 +10,7 @@ use super::mail::{Mail, Signals};
 use super::observer::Observer;
 use super::outside::Outside;
 use super::queries::{Queries, Query};
+use super::rates::{Budget, Pace};
 use super::timers::{TimerKey, Timers};
 use super::turns::{CancelCause, Delivered, OpenTurn, Turns, send_last};
 use super::{Address, permissions, tools};
@@ -56,6 +57,8 @@ pub(super) fn start(
         sessions: BTreeMap::new(),
         _hold: hold,
         timers: Timers::default(),
+        budget: Budget::new(&limits),
+        pace: Pace::new(&limits, Instant::now()),
         log: PluginLog::new(&plugin.inspection().description.name, &limits),
         outside: Outside::new(tenant.clone(), secrets, sender),
         due: Vec::new(),
@@ -81,6 +84,8 @@ struct Actor {
     /// The instance's place among those of its tenant.
     _hold: Hold,
     timers: Timers,
+    budget: Budget,
+    pace: Pace,
     log: PluginLog,
     outside: Outside,
     /// Inputs for the next call.
@@ -207,6 +212,7 @@ impl Actor {
         }
         self.timers.set(TimerKey::TurnDeadline(turn.id), Instant::now() + open.deadline);
         self.turns.insert(turn.id, open);
+        self.budget.begin(self.open());
         self.due.push(Input::StartTurn(turn));
     }
 
@@ -221,8 +227,14 @@ impl Actor {
     fn ask(&mut self, id: QueryId, query: Query) {
         if let Some(input) = self.queries.ask(id, query, self.limits.queries) {
             self.timers.set(TimerKey::QueryDeadline(id), Instant::now() + self.limits.query_deadline);
+            self.budget.begin(self.open());
             self.due.push(input);
         }
+    }
+
+    /// How many turns and questions are open.
+    fn open(&self) -> usize {
+        self.turns.len().saturating_add(self.queries.len())
     }
 
     /// Cancels what was asked to be cancelled. The mail that waits is taken in between: a turn that is cancelled as soon
@@ -295,14 +307,29 @@ impl Actor {
         let (sandbox, inputs, called, computed) = call.await.map_err(|_| End::Closed(None))?;
         ledger.computed(computed);
         let effects = called?;
+        self.budget.spend(computed, self.open())?;
         self.sandbox = Some(sandbox);
         if let Some(observer) = &self.observer {
             observer.handled(now, &inputs, &effects);
         }
         for effect in effects {
+            self.paced(&effect).await;
             self.perform(effect).await?;
         }
         Ok(())
+    }
+
+    /// Waits until an effect may be performed: an instance asks for no more in a second than it may, and the other tasks of
+    /// this thread go on between the effects of a large call. Signals and mail get through.
+    async fn paced(&mut self, effect: &Effect) {
+        tokio::task::consume_budget().await;
+        while let Err(again) = self.pace.take(effect) {
+            tokio::select! {
+                () = tokio::time::sleep_until(again.into()) => {}
+                () = self.signals.wake.notified() => self.check_signals(),
+                Some(mail) = self.inbox.recv() => self.take_mail(mail),
+            }
+        }
     }
 
     async fn perform(&mut self, effect: Effect) -> Result<(), PluginFault> {

@@ -8,6 +8,7 @@ mod observer;
 mod outside;
 mod permissions;
 mod queries;
+mod rates;
 mod requests;
 mod timers;
 mod toolbox;

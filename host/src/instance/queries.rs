@@ -55,6 +55,10 @@ impl Queries {
         Some(input)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
     /// Closes a question that was answered, or waited too long.
     pub(super) fn take(&mut self, id: QueryId) -> Option<Query> {
         self.open.remove(&id)

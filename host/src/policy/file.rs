@@ -131,6 +131,9 @@ struct AllowanceTable {
 struct LimitTable {
     memory_bytes: Option<usize>,
     call_budget_millis: Option<u64>,
+    turn_budget_millis: Option<u64>,
+    effects_per_second: Option<usize>,
+    events_per_second: Option<usize>,
     prompt_bytes: Option<usize>,
     turn_deadline_seconds: Option<u64>,
     tool_deadline_seconds: Option<u64>,
@@ -249,6 +252,8 @@ impl LimitTable {
         let mut limits = Limits { call_data_bytes, sessions, turns, sidecars, tool_calls, ..Limits::default() };
         let sizes = [
             (&mut limits.memory_bytes, self.memory_bytes),
+            (&mut limits.effects_per_second, self.effects_per_second),
+            (&mut limits.events_per_second, self.events_per_second),
             (&mut limits.prompt_bytes, self.prompt_bytes),
             (&mut limits.tool_result_bytes, self.tool_result_bytes),
             (&mut limits.log_bytes_per_second, self.log_bytes_per_second),
@@ -258,6 +263,7 @@ impl LimitTable {
         }
         let times = [
             (&mut limits.call_budget, self.call_budget_millis.map(Duration::from_millis)),
+            (&mut limits.turn_budget, self.turn_budget_millis.map(Duration::from_millis)),
             (&mut limits.turn_deadline, self.turn_deadline_seconds.map(Duration::from_secs)),
             (&mut limits.tool_deadline, self.tool_deadline_seconds.map(Duration::from_secs)),
         ];

@@ -51,6 +51,9 @@ impl Policy {
         Limits {
             memory_bytes: size(host.memory_bytes, own.memory_bytes),
             call_budget: time(host.call_budget, own.call_budget),
+            turn_budget: time(host.turn_budget, own.turn_budget),
+            effects_per_second: size(host.effects_per_second, own.effects_per_second),
+            events_per_second: size(host.events_per_second, own.events_per_second),
             call_data_bytes: size(host.call_data_bytes, own.call_data_bytes),
             prompt_bytes: size(host.prompt_bytes, own.prompt_bytes),
             sessions: size(host.sessions, own.sessions),

@@ -1,8 +1,8 @@
 //! Plugins that compute without end, and what a tenant's neighbours feel of it.
 
 use super::{said, tenant, turn};
-use llm_provider_host::{Allowance, PluginFault, Quota, Quotas, TurnError};
-use llmp_tests::plugins::{ask, naughty};
+use llm_provider_host::{Allowance, Limits, PluginFault, Quota, Quotas, TurnError};
+use llmp_tests::plugins::{ask, naughty, naughty_with};
 use llmp_tests::rig::read;
 use std::time::{Duration, Instant};
 
@@ -75,6 +75,32 @@ pub(super) async fn g02_a_loop_that_gives_control_back() {
     let refused = session.turn(llmp_tests::rig::once(vec![llm_provider_host::user_message("more")])).await;
     assert!(refused.is_err(), "the next turn is refused before it begins");
     assert!(evil.usage().refused[&Quota::CpuMillis] >= 2);
+    ends_at_the_budget_of_its_turn().await;
+    waits_at_its_rates().await;
+}
+
+/// Without a quota too, however short its calls are.
+async fn ends_at_the_budget_of_its_turn() {
+    const BUDGET: Duration = Duration::from_millis(50);
+    let plugin = naughty_with(|limits| limits.turn_budget = BUDGET).await;
+    let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
+    let ended = turn(&session, "tick").await;
+    let Some(TurnError::Fault(fault)) = ended.error else { panic!("{:?}", ended.error) };
+    assert_eq!(fault, PluginFault::TurnBudget { configured: BUDGET, open: 1 });
+    assert_eq!(said(&session, "still here").await, "still here");
+}
+
+/// Three seconds' worth at once: one is granted, two are waited for.
+async fn waits_at_its_rates() {
+    let change = |limits: &mut Limits| (limits.effects_per_second, limits.events_per_second) = (1_000, 1_000);
+    let plugin = naughty_with(change).await;
+    let tenant = tenant(&plugin, |policy| policy);
+    for flood in ["moves 3000", "events 3000"] {
+        let session = tenant.instance(&plugin, "{}").expect("an instance").session();
+        let begin = Instant::now();
+        said(&session, flood).await;
+        assert!(begin.elapsed() > Duration::from_millis(1_900), "{flood}: {:?}", begin.elapsed());
+    }
 }
 
 pub(super) async fn g04_endless_recursion() {
