@@ -16,6 +16,7 @@ fn main() {
         rerun_if_changed(&workspace, &[&format!("{directory}/plugin.json")]);
         let guest = Guest {
             package: &format!("llm-provider-{name}"),
+            example: None,
             target: Target::Unknown,
             description: &workspace.join(directory).join("plugin.json"),
         };

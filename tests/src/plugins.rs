@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use llm_provider_host::{Capability, Host, HostConfig, Instance, Limits, Plugin, Policy, Session, Turn, user_message};
+use llmp_test_hostile::Row;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::OnceCell;
 
@@ -10,6 +11,68 @@ pub const ECHO: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/echo-wasip2.wa
 
 /// Breaks its contract on demand. Built for bare wasm, as the reference plugins are.
 pub const NAUGHTY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/naughty.wasm"));
+
+/// The plugin of a row of the table of threats. None for G08, whose components are refused before they are compiled.
+macro_rules! hostile {
+    ($($row:ident = $file:literal),+ $(,)?) => {
+        fn hostile_bytes(row: Row) -> Option<&'static [u8]> {
+            match row {
+                Row::G08 => None,
+                $(Row::$row => Some(include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".wasm"))),)+
+            }
+        }
+    };
+}
+
+hostile! {
+    G01 = "g01",
+    G02 = "g02",
+    G03 = "g03",
+    G04 = "g04",
+    G05 = "g05",
+    G06 = "g06",
+    G07 = "g07",
+    G09 = "g09",
+    G10 = "g10",
+    G11 = "g11",
+    G12 = "g12",
+    G13 = "g13",
+    G14 = "g14",
+    G15 = "g15",
+    G16 = "g16",
+    G17 = "g17",
+    G18 = "g18",
+    G19 = "g19",
+    G20 = "g20",
+    G21 = "g21",
+    G22 = "g22",
+}
+
+/// The component of a row.
+///
+/// # Panics
+/// For G08, which has none: its components are refused before they are compiled.
+#[must_use]
+pub fn hostile_component(row: Row) -> &'static [u8] {
+    hostile_bytes(row).expect("a row with a component")
+}
+
+/// The plugin of a row, on a host that most tests share.
+///
+/// # Panics
+/// When it cannot be loaded.
+pub async fn hostile(row: Row) -> Plugin {
+    let host = naughty().await.host().clone();
+    host.load(hostile_component(row), "hostile").await.expect("the plugin")
+}
+
+/// The plugin of a row, on a host of its own, with other limits.
+///
+/// # Panics
+/// When it cannot be loaded.
+pub async fn hostile_with(row: Row, change: impl FnOnce(&mut Limits)) -> Plugin {
+    host(few(change)).load(hostile_component(row), "hostile").await.expect("the plugin")
+}
 
 /// A host with these limits, which compiles each plugin once for all test runs.
 ///
@@ -36,11 +99,15 @@ pub async fn naughty() -> Plugin {
 /// # Panics
 /// When it cannot be loaded.
 pub async fn naughty_with(change: impl FnOnce(&mut Limits)) -> Plugin {
+    host(few(change)).load(NAUGHTY, "naughty").await.expect("the plugin")
+}
+
+/// Changed limits, with few instances: a pool of 1,000 for each such host would use up a test process's address space.
+fn few(change: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits::default();
-    // A pool of 1,000 instances for each such host would use up the address space of a test process.
     limits.instances = 16;
     change(&mut limits);
-    host(limits).load(NAUGHTY, "naughty").await.expect("the plugin")
+    limits
 }
 
 /// A policy without a directory, since nothing is started that needs one.

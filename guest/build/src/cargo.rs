@@ -1,5 +1,6 @@
 //! The nested cargo.
 
+use crate::Guest;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, ffi::OsString};
@@ -44,11 +45,16 @@ const OUTER_ONLY: [&str; 6] = [
 const PLUGIN_FLAGS: &str = "-Ctarget-feature=+simd128\x1f-Cllvm-args=-inline-threshold=100";
 
 /// Builds the package and says where the binary is.
-pub(crate) fn build(workspace: &Path, package: &str, target: Target) -> Result<PathBuf, String> {
+pub(crate) fn build(workspace: &Path, guest: &Guest<'_>) -> Result<PathBuf, String> {
+    let Guest { package, example, target, .. } = *guest;
     require_target(target.triple())?;
     let target_dir = target_dir()?;
     let mut command = Command::new(tool("CARGO", "cargo"));
     command.current_dir(workspace).args(["build", "--quiet", "--profile", "plugin", "--package", package]);
+    if example.is_some() {
+        // All of them: the first call builds the others too, as many at once as there are cores.
+        command.arg("--examples");
+    }
     command.args(["--target", target.triple()]).arg("--target-dir").arg(&target_dir);
     for name in OUTER_ONLY {
         command.env_remove(name);
@@ -58,8 +64,11 @@ pub(crate) fn build(workspace: &Path, package: &str, target: Target) -> Result<P
     if !output.status.success() {
         return Err(format!("cannot build {package}:\n{}", String::from_utf8_lossy(&output.stderr)));
     }
-    let file = format!("{}.wasm", package.replace('-', "_"));
-    Ok(target_dir.join(target.triple()).join("plugin").join(file))
+    let built = target_dir.join(target.triple()).join("plugin");
+    Ok(match example {
+        Some(example) => built.join("examples").join(format!("{example}.wasm")),
+        None => built.join(format!("{}.wasm", package.replace('-', "_"))),
+    })
 }
 
 /// Cargo's own message for a missing target is a page long; this is a sentence.

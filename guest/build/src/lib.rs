@@ -19,6 +19,8 @@ pub use section::append_description;
 pub struct Guest<'a> {
     /// The package's name in this workspace.
     pub package: &'a str,
+    /// The one of its examples that is the plugin; otherwise the package itself is.
+    pub example: Option<&'a str>,
     /// What it is compiled for.
     pub target: Target,
     /// The description to embed: a JSON file.
@@ -62,7 +64,7 @@ fn emit(key: &str, value: impl Display) {
 fn build(workspace: &Path, guest: &Guest<'_>) -> Result<Vec<u8>, String> {
     let description = fs::read(guest.description)
         .map_err(|error| format!("cannot read the description {}: {error}", guest.description.display()))?;
-    let binary = cargo::build(workspace, guest.package, guest.target)?;
+    let binary = cargo::build(workspace, guest)?;
     let bytes = fs::read(&binary).map_err(|error| format!("cannot read {}: {error}", binary.display()))?;
     let component = match guest.target {
         Target::Unknown => componentize(&bytes)?,

@@ -112,7 +112,10 @@ mod tests {
         let mut budget = budget();
         (0..100).for_each(|_| budget.begin(1));
         budget.spend(Duration::ZERO, 0).expect("nothing");
-        assert!(budget.spend(Duration::from_millis(1_001), 0).is_err(), "a hundred quiet turns give nothing to the next");
+        assert!(
+            budget.spend(Duration::from_millis(1_001), 0).is_err(),
+            "a hundred quiet turns give nothing to the next"
+        );
     }
 
     #[test]

@@ -187,7 +187,7 @@ fn fail() -> ! {
     panic!("as asked\nin two lines")
 }
 
-fn prompt(turn: &Turn) -> String {
+pub(crate) fn prompt(turn: &Turn) -> String {
     let blocks = turn.history.last().map(|message| message.blocks.as_slice()).unwrap_or_default();
     let texts = blocks.iter().filter_map(|block| if let Block::Text(text) = block { Some(&*text.text) } else { None });
     texts.collect()

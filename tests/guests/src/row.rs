@@ -48,3 +48,31 @@ pub enum Row {
     /// Cancels at any moment.
     G22,
 }
+
+impl Row {
+    /// All rows.
+    pub const ALL: [Self; 22] = [
+        Self::G01,
+        Self::G02,
+        Self::G03,
+        Self::G04,
+        Self::G05,
+        Self::G06,
+        Self::G07,
+        Self::G08,
+        Self::G09,
+        Self::G10,
+        Self::G11,
+        Self::G12,
+        Self::G13,
+        Self::G14,
+        Self::G15,
+        Self::G16,
+        Self::G17,
+        Self::G18,
+        Self::G19,
+        Self::G20,
+        Self::G21,
+        Self::G22,
+    ];
+}

@@ -2,7 +2,8 @@
 
 use super::{said, tenant, turn};
 use llm_provider_host::{Allowance, Limits, PluginFault, Quota, Quotas, TurnError};
-use llmp_tests::plugins::{ask, naughty, naughty_with};
+use llmp_test_hostile::Row;
+use llmp_tests::plugins::{ask, hostile, hostile_with};
 use llmp_tests::rig::read;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ fn percentile(mut times: Vec<Duration>, percent: usize) -> Duration {
 /// Fifty looping plugins of one tenant on a runtime of two workers; a tenant with one honest session beside them.
 pub(super) async fn g01_infinite_loop() {
     const SPINNERS: usize = 50;
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G01).await;
     let (evil, good) = (tenant(&plugin, |policy| policy), tenant(&plugin, |policy| policy));
     let honest = good.instance(&plugin, "{}").expect("an instance").session();
     said(&honest, "warm").await;
@@ -51,7 +52,7 @@ pub(super) async fn g01_infinite_loop() {
 
 /// Calls are short, and there is one after the other: the runtime stays free, and the tenant's budget ends it.
 pub(super) async fn g02_a_loop_that_gives_control_back() {
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G02).await;
     let mut quotas = Quotas::default();
     quotas.cpu_millis = Some(Allowance::new(100, Duration::from_secs(3_600)));
     let evil = tenant(&plugin, |policy| policy.quotas(quotas));
@@ -82,7 +83,7 @@ pub(super) async fn g02_a_loop_that_gives_control_back() {
 /// Without a quota too, however short its calls are.
 async fn ends_at_the_budget_of_its_turn() {
     const BUDGET: Duration = Duration::from_millis(50);
-    let plugin = naughty_with(|limits| limits.turn_budget = BUDGET).await;
+    let plugin = hostile_with(Row::G02, |limits| limits.turn_budget = BUDGET).await;
     let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
     let ended = turn(&session, "tick").await;
     let Some(TurnError::Fault(fault)) = ended.error else { panic!("{:?}", ended.error) };
@@ -93,7 +94,7 @@ async fn ends_at_the_budget_of_its_turn() {
 /// Three seconds' worth at once: one is granted, two are waited for.
 async fn waits_at_its_rates() {
     let change = |limits: &mut Limits| (limits.effects_per_second, limits.events_per_second) = (1_000, 1_000);
-    let plugin = naughty_with(change).await;
+    let plugin = hostile_with(Row::G02, change).await;
     let tenant = tenant(&plugin, |policy| policy);
     for flood in ["moves 3000", "events 3000"] {
         let session = tenant.instance(&plugin, "{}").expect("an instance").session();
@@ -104,7 +105,7 @@ async fn waits_at_its_rates() {
 }
 
 pub(super) async fn g04_endless_recursion() {
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G04).await;
     let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
     let mut longest = Duration::ZERO;
     for _ in 0..1_000 {
@@ -120,7 +121,7 @@ pub(super) async fn g04_endless_recursion() {
 
 /// Two plugins see the same clock, and no finer than a millisecond.
 pub(super) async fn g21_time_comes_in_milliseconds() {
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G21).await;
     let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
     let begin = Instant::now();
     let first: u64 = said(&session, "now").await.parse().expect("whole milliseconds");
@@ -134,7 +135,7 @@ pub(super) async fn g21_time_comes_in_milliseconds() {
 /// Cancels by call, by drop of the turn, by drop of the session, in any phase: all comes back.
 pub(super) async fn g22_cancels_at_any_moment() {
     const CANCELS: u64 = 2_000;
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G22).await;
     let tenant = tenant(&plugin, |policy| policy);
     let instance = tenant.instance(&plugin, "{}").expect("an instance");
     let mut random = 7_u64;

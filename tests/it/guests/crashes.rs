@@ -2,11 +2,12 @@
 
 use super::{said, tenant, turn};
 use llm_provider_host::{PluginFault, TurnError};
-use llmp_tests::plugins::{ask, naughty};
+use llmp_test_hostile::Row;
+use llmp_tests::plugins::{ask, hostile};
 use llmp_tests::rig::read;
 
 pub(super) async fn g19_a_crash_at_any_call_of_the_host() {
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G19).await;
     let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
     for at in 0..20 {
         let mut items = 0;
@@ -28,9 +29,9 @@ pub(super) async fn g19_a_crash_at_any_call_of_the_host() {
 
 /// Breaches by name: of the turn itself, and of one that is held meanwhile where the turn has ended.
 pub(super) async fn g20_forty_breaches_are_forty_faults() {
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G20).await;
     let tenant = tenant(&plugin, |policy| policy);
-    let breaches: Vec<&str> = llmp_test_naughty::BREACHES.to_vec();
+    let breaches: Vec<&str> = llmp_test_hostile::BREACHES.to_vec();
     assert!(breaches.len() >= 40, "{}", breaches.len());
     for breach in breaches {
         let instance = tenant.instance(&plugin, "{}").expect("an instance");

@@ -2,11 +2,12 @@
 
 use super::{alone, resident, said, tenant, turn};
 use llm_provider_host::{Event, PluginFault, Quota, TurnError};
-use llmp_tests::plugins::{ask, naughty, naughty_with};
+use llmp_test_hostile::Row;
+use llmp_tests::plugins::{ask, hostile, hostile_with};
 use std::time::{Duration, Instant};
 
 pub(super) async fn g05_giant_strings_and_strings_that_are_none() {
-    let plugin = naughty_with(|limits| limits.call_data_bytes = 1 << 20).await;
+    let plugin = hostile_with(Row::G05, |limits| limits.call_data_bytes = 1 << 20).await;
     let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
     let Some(TurnError::Fault(fault)) = turn(&session, "huge 32000000").await.error else { panic!("not refused") };
     assert!(matches!(fault, PluginFault::Limit { limit: "call_data_bytes", configured: 1_048_576, .. }), "{fault}");
@@ -20,7 +21,7 @@ pub(super) async fn g06_a_flood_for_a_reader_that_sleeps_or_leaves() {
     if !alone("g06_a_flood_for_a_reader_that_sleeps_or_leaves") {
         return;
     }
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G06).await;
     let tenant = tenant(&plugin, |policy| policy);
     let instance = tenant.instance(&plugin, "{}").expect("an instance");
     let session = instance.session();
@@ -44,7 +45,7 @@ pub(super) async fn g06_a_flood_for_a_reader_that_sleeps_or_leaves() {
 
 /// The world has no handles that could be forged or used up; its ids are numbers, and unknown ones mean nothing.
 pub(super) async fn g07_forged_ids() {
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G07).await;
     let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
     for _ in 0..10 {
         assert_eq!(said(&session, "forge 10000").await, "done");

@@ -2,7 +2,8 @@
 
 use super::{alone, resident, said, tenant, turn};
 use llm_provider_host::{Host, HostConfig, HostError, Instance, Limits, Plugin, PluginFault, Quota, Quotas, TurnError};
-use llmp_tests::plugins::{NAUGHTY, host, naughty, policy};
+use llmp_test_hostile::Row;
+use llmp_tests::plugins::{host, hostile, hostile_component, policy};
 
 fn small() -> Host {
     let mut limits = Limits::default();
@@ -16,7 +17,7 @@ pub(super) async fn g03_growth_of_memories_and_tables() {
         return;
     }
     let host = small();
-    let plugin = host.load(NAUGHTY, "naughty").await.expect("the plugin");
+    let plugin = host.load(hostile_component(Row::G03), "hostile").await.expect("the plugin");
     let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
     let grow = async || match turn(&session, "grow").await.error {
         Some(TurnError::Fault(PluginFault::Limit { limit: "memory_bytes", configured, .. })) => configured,
@@ -67,7 +68,7 @@ pub(super) async fn g15_nothing_of_another_tenant_is_left() {
     let mut limits = Limits::default();
     limits.instances = 2;
     let host = Host::new(HostConfig { limits, ..HostConfig::default() }).expect("a host");
-    let plugin = host.load(NAUGHTY, "naughty").await.expect("the plugin");
+    let plugin = host.load(hostile_component(Row::G15), "hostile").await.expect("the plugin");
     let canary = "a-canary-of-32-bytes-0123456789ab".repeat(2_000);
     let mut found = 0_usize;
     for _ in 0..500 {
@@ -81,7 +82,7 @@ pub(super) async fn g15_nothing_of_another_tenant_is_left() {
     }
     println!("figure: 500 times 4 MB of memory that others had used held {found} bytes of theirs");
     assert_eq!(found, 0);
-    let (one, other) = (naughty().await, naughty().await);
+    let (one, other) = (hostile(Row::G15).await, hostile(Row::G15).await);
     let ids = [tenant(&one, |policy| policy).id(), tenant(&other, |policy| policy).id()];
     assert_ne!(ids[0], ids[1]);
     assert_eq!(ids[0].to_string().len(), 32);

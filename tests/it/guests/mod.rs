@@ -1,6 +1,6 @@
 //! Hostile plugins, one for each row of the table of threats: what they do, and that nothing comes of it.
 //!
-//! The plugin of tests/guests does all of it; a prompt says what. A row without its test does not compile.
+//! Their components are tests/guests; a prompt says when. A row without its component or its test does not compile.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -20,7 +20,7 @@ mod shapes;
 mod soak;
 
 use llm_provider_host::{Plugin, Policy, Session, Tenant};
-use llmp_test_naughty::Row;
+use llmp_test_hostile::Row;
 use llmp_tests::plugins::{ask, policy};
 use llmp_tests::rig::{Seen, read};
 use std::time::Duration;

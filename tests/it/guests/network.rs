@@ -3,7 +3,8 @@
 use super::{said, tenant};
 use llm_provider_host::egress::{Egress, EgressLimits, EgressPolicy, Origin, Trust};
 use llm_provider_host::{Destination, Plugin, Secret, SecretGrant, Session};
-use llmp_tests::plugins::naughty;
+use llmp_test_hostile::Row;
+use llmp_tests::plugins::hostile;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -66,7 +67,7 @@ fn session(plugin: &Plugin, origins: &[&str], private: bool, key_to: Option<Dest
 pub(super) async fn g09_no_spelling_of_the_inside_is_reached() {
     let canary = Canary::start(OK);
     let port = canary.address.port();
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G09).await;
     let hosts = [
         "127.0.0.1",
         "127.1",
@@ -106,7 +107,7 @@ pub(super) async fn g09_no_spelling_of_the_inside_is_reached() {
 pub(super) async fn g10_a_name_that_leads_inside_is_not_dialled() {
     let canary = Canary::start(OK);
     let origin = format!("http://localhost:{}", canary.address.port());
-    let session = session(&naughty().await, &[&origin], false, None);
+    let session = session(&hostile(Row::G10).await, &[&origin], false, None);
     for _ in 0..100 {
         let says = said(&session, &format!("fetch {origin}/")).await;
         assert!(says.contains("Denied"), "{says}");
@@ -121,14 +122,14 @@ pub(super) async fn g11_a_redirect_leads_nowhere() {
         inner.origin()
     );
     let outer = Canary::start(location.leak());
-    let session = session(&naughty().await, &[&outer.origin(), &inner.origin()], true, None);
+    let session = session(&hostile(Row::G11).await, &[&outer.origin(), &inner.origin()], true, None);
     assert_eq!(said(&session, &format!("fetch {}/", outer.origin())).await, "status 302");
     assert_eq!((outer.heard().len(), inner.heard().len()), (1, 0));
 }
 
 pub(super) async fn g12_no_header_smuggles() {
     let canary = Canary::start(OK);
-    let session = session(&naughty().await, &[&canary.origin()], true, None);
+    let session = session(&hostile(Row::G12).await, &[&canary.origin()], true, None);
     let url = format!("{}/", canary.origin());
     for header in [
         "x a\r\nevil: 1",
@@ -157,7 +158,7 @@ pub(super) async fn g12_no_header_smuggles() {
 pub(super) async fn g16_a_key_goes_to_its_origin_only() {
     let (own, other) = (Canary::start(OK), Canary::start(OK));
     let to = Destination::HttpHeader { origin: own.origin(), header: "x-api-key".into() };
-    let session = session(&naughty().await, &[&own.origin(), &other.origin()], true, Some(to));
+    let session = session(&hostile(Row::G16).await, &[&own.origin(), &other.origin()], true, Some(to));
     for (origin, header) in [(other.origin(), "x-api-key"), (own.origin(), "x-other"), (own.origin(), "authorization")]
     {
         let says = said(&session, &format!("key {origin}/ {header} key")).await;

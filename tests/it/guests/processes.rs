@@ -3,7 +3,8 @@
 use super::{said, tenant};
 use llm_provider_host::process::Spec;
 use llm_provider_host::{Launch, Policy, Preparing, Quota, Quotas, SidecarProgram, Start, Tenant, Wanted};
-use llmp_tests::plugins::naughty;
+use llmp_test_hostile::Row;
+use llmp_tests::plugins::hostile;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -43,7 +44,7 @@ pub(super) fn sleeping(policy: Policy, sleeper: Sleeper, most: u64) -> Policy {
 /// A plugin has a name of the catalogue, and neither arguments nor an environment to say anything with. That arguments and
 /// environment are exactly the entry's is tried in host/process.
 pub(super) async fn g13_names_and_surroundings_of_programs() {
-    let (plugin, place) = (naughty().await, TempDir::new().expect("a directory"));
+    let (plugin, place) = (hostile(Row::G13).await, TempDir::new().expect("a directory"));
     let tenant = tenant(&plugin, |policy| sleeping(policy, Sleeper::in_place(&place), 4));
     let session = tenant.instance(&plugin, "{}").expect("an instance").session();
     for name in
@@ -56,7 +57,7 @@ pub(super) async fn g13_names_and_surroundings_of_programs() {
 }
 
 pub(super) async fn g14_no_file_is_read() {
-    let plugin = naughty().await;
+    let plugin = hostile(Row::G14).await;
     let wasi = plugin.inspection().imports.iter().any(|import| import.starts_with("wasi:"));
     assert!(!wasi, "a plugin for bare wasm cannot even ask; one with WASI is tried in sandbox::wasip2");
     let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
@@ -76,7 +77,7 @@ pub(super) async fn g14_no_file_is_read() {
 
 /// An instance has so many programs at once, and so has a tenant, whatever its instances.
 pub(super) async fn g18_no_more_programs_than_granted() {
-    let (plugin, place) = (naughty().await, TempDir::new().expect("a directory"));
+    let (plugin, place) = (hostile(Row::G18).await, TempDir::new().expect("a directory"));
     let tenant = tenant(&plugin, |policy| sleeping(policy, Sleeper::in_place(&place), 2));
     let held = |tenant: &Tenant| tenant.usage().held.get(&Quota::Sidecars).copied().unwrap_or(0);
     let (one, two) = (tenant.instance(&plugin, "{}").expect("one"), tenant.instance(&plugin, "{}").expect("two"));

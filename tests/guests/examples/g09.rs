@@ -1,0 +1,4 @@
+//! G09: requests to the inside.
+
+#[cfg(target_arch = "wasm32")]
+llm_provider_guest::export_plugin!(llmp_test_hostile::Hostile<{ llmp_test_hostile::Row::G09 as u8 }>);
