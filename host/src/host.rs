@@ -46,11 +46,11 @@ pub(crate) struct Inner {
     pub(crate) ticker: Arc<Ticker>,
 }
 
-/// Who compiles, and where to. One plugin after the other: a compiler takes all cores.
+/// Who compiles, and where to.
 struct Compiler {
     worker: CompileWorker,
     cache: PathBuf,
-    turn: tokio::sync::Mutex<()>,
+    places: tokio::sync::Semaphore,
 }
 
 impl Host {
@@ -68,7 +68,10 @@ impl Host {
         let cache = config.cache_dir.as_deref().map(engine::cache).transpose()?;
         let engine = engine::build(&config.limits, cache)?;
         let compiler = match (config.compile_worker, config.cache_dir) {
-            (Some(worker), Some(cache)) => Some(Compiler { worker, cache, turn: tokio::sync::Mutex::default() }),
+            (Some(worker), Some(cache)) => {
+                let places = tokio::sync::Semaphore::new(config.limits.compile_workers.max(1));
+                Some(Compiler { worker, cache, places })
+            }
             (Some(_), None) => return Err(HostError::Engine("a compile worker needs a cache directory".into())),
             (None, _) => None,
         };
@@ -119,10 +122,10 @@ impl Host {
     /// ended.
     pub async fn load(&self, bytes: impl Into<Vec<u8>>, origin: &str) -> Result<Plugin, HostError> {
         let (host, bytes, origin) = (self.clone(), bytes.into(), origin.to_owned());
-        if let Some(Compiler { worker, cache, turn }) = &self.0.compiler {
+        if let Some(Compiler { worker, cache, places }) = &self.0.compiler {
             // What is refused by its looks costs no process.
             self.inspect(&bytes, &origin)?;
-            let _turn = turn.lock().await;
+            let _place = places.acquire().await.map_err(|_| HostError::Closed)?;
             worker.compile(&self.0.engine, &self.0.limits, cache, &bytes, &origin).await?;
         }
         tokio::task::spawn_blocking(move || host.load_blocking(&bytes, &origin)).await.map_err(|_| HostError::Closed)?

@@ -89,7 +89,7 @@ pub use quota::{Allowance, Quota, QuotaExceeded, Quotas, TenantUsage};
 pub use retry::{BreakerPolicy, BudgetPolicy, RetryPolicy};
 pub use route::{Candidate, Route, RoutedTurn};
 pub use sandbox::Sandbox;
-pub use secret::{Destination, Resolvers, Resolving, Secret, SecretGrant, SecretReference, SecretResolver};
+pub use secret::{Destination, Resolvers, Resolving, Secret, SecretGrant, SecretReference, SecretResolver, Variables};
 pub use session::{Session, TurnRequest, user_message};
 pub use sidecar::{
     Attach, CopilotCli, CopilotOneShot, Isolation, Launch, Network, OnProgress, Preparing, SidecarProgram,

@@ -25,6 +25,9 @@ pub struct Limits {
     /// Bytes of memory a worker may take to compile a plugin. The Copilot plugin (1 MB) took 76 MiB on two cores; strangers'
     /// may have ten times the code.
     pub compile_bytes: u64,
+    /// Plugins that workers compile at once. A compiler takes all cores, so more are no faster; the second is there so that a
+    /// tenant whose plugin takes long, which has one place at a time, does not keep the others waiting.
+    pub compile_workers: usize,
     /// Instances alive at once in a host. Each reserves 4 GiB of address space (so that memory accesses need no bounds
     /// checks) and no memory; 1,000 take 4 TiB of the 128 TiB a process has.
     pub instances: u32,
@@ -57,8 +60,8 @@ pub struct Limits {
     /// Effects of one `handle` call. A 64 KiB read of the sidecar holds at most some thousand frames.
     pub call_effects: usize,
     /// Effects of an instance in a second, but for events; then it waits. Each costs the host some microseconds beside what
-    /// the plugin computes, so this many take a part of a core. Honest plugins have a few for each piece of an answer. A cancel waits for what its
-    /// call has asked for already: `call_effects` over this, a second.
+    /// the plugin computes, so this many take a part of a core. Honest plugins have a few for each piece of an answer. A
+    /// cancel waits for what its call has asked for already: `call_effects` over this, a second.
     pub effects_per_second: usize,
     /// Events of an instance in a second; then it waits. One costs the host a microsecond, so this many keep a core busy,
     /// if a reader takes them as fast; models say a thousandth of it.
@@ -144,6 +147,7 @@ impl Default for Limits {
             instances: 1_000,
             compile_deadline: Duration::from_secs(10),
             compile_bytes: 1 << 30,
+            compile_workers: 2,
             memory_bytes: 256 << 20,
             table_elements: 20_000,
             stack_bytes: 512 << 10,

@@ -29,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) providers: Registry,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) cpu: Arc<CpuShare>,
+    /// One plugin after the other: those of a tenant take one place among those that are compiled.
+    loading: tokio::sync::Mutex<()>,
 }
 
 /// Names a tenant in logs and metrics. Drawn by the system: it says nothing of the customer, and cannot be guessed.
@@ -59,6 +61,7 @@ impl Tenant {
             providers: Registry::default(),
             host,
             policy,
+            loading: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -74,7 +77,9 @@ impl Tenant {
         self.0.ledger.usage()
     }
 
-    /// Inspects a plugin, and compiles it if the policy grants it: one that is refused costs nothing but the look.
+    /// Inspects a plugin, and compiles it if the policy grants it: one that is refused costs nothing but the look. A tenant's
+    /// plugins are compiled one after the other, so that a slow one holds up nobody else's while there are places
+    /// ([`crate::Limits::compile_workers`]).
     ///
     /// # Errors
     /// [`HostError::Denied`] for a plugin that is not granted, or imports what is not; [`HostError::NotAPlugin`].
@@ -84,6 +89,7 @@ impl Tenant {
     pub async fn load(&self, bytes: impl Into<Vec<u8>>, origin: &str) -> Result<Plugin, HostError> {
         let bytes = bytes.into();
         self.0.policy.permits_plugin(&self.0.host.inspect(&bytes, origin)?)?;
+        let _turn = self.0.loading.lock().await;
         self.0.host.load(bytes, origin).await
     }
 

@@ -3,7 +3,7 @@
 mod resolver;
 
 use crate::bindings::llm::provider::secrets::{Chunk, SecretEncoding, SecretInfo, SecretRef};
-pub use resolver::{Resolvers, Resolving, SecretReference, SecretResolver};
+pub use resolver::{Resolvers, Resolving, SecretReference, SecretResolver, Variables};
 use std::collections::BTreeMap;
 use std::fmt;
 use zeroize::Zeroizing;

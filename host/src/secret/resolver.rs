@@ -28,7 +28,7 @@ pub struct SecretReference {
 }
 
 /// Resolvers by scheme; `file` is there from the beginning. The library reads no environment variable: an embedder that
-/// wants `env` says how.
+/// wants `env` hands them over ([`Variables`]).
 #[derive(Clone)]
 pub struct Resolvers(BTreeMap<String, Arc<dyn SecretResolver>>);
 
@@ -64,6 +64,34 @@ impl SecretResolver for Resolvers {
     }
 }
 
+/// Variables that an embedder hands over, for addresses like `env://ACME_KEY`. Only these: an environment is the whole
+/// process's, and whoever writes a policy could name any variable of it.
+///
+/// ```
+/// use llm_provider_host::{Resolvers, Variables};
+///
+/// let named = ["ACME_KEY", "BRASS_KEY"].into_iter();
+/// let variables: Variables = named.filter_map(|name| Some((name, std::env::var(name).ok()?))).collect();
+/// let resolvers = Resolvers::default().with("env", variables);
+/// ```
+#[derive(Debug, Default)]
+pub struct Variables(BTreeMap<String, Secret>);
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), Secret::new(value))).collect())
+    }
+}
+
+impl SecretResolver for Variables {
+    fn resolve<'a>(&'a self, address: &'a str) -> Resolving<'a> {
+        let name = address.split_once("://").map_or(address, |(_, name)| name);
+        let secret = self.0.get(name).map(|secret| Secret::new(secret.expose()));
+        let absent = || format!("the variable `{}` is not among those the host hands over", name.escape_debug());
+        Box::pin(std::future::ready(secret.ok_or_else(absent)))
+    }
+}
+
 /// The content of a file.
 struct Files;
 
@@ -95,6 +123,15 @@ fn read(path: &Path) -> Result<Secret, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn variables_are_those_that_were_handed_over() {
+        let resolvers = Resolvers::default().with("env", Variables::from_iter([("ACME_KEY", " value\n")]));
+        assert_eq!(resolvers.resolve("env://ACME_KEY").await.expect("handed over").expose(), "value");
+        let says = resolvers.resolve("env://PATH").await.expect_err("not handed over");
+        assert_eq!(says, "the variable `PATH` is not among those the host hands over");
+        assert_eq!(format!("{:?}", Variables::from_iter([("A", "value")])), r#"Variables({"A": Secret(..)})"#);
+    }
 
     #[tokio::test]
     async fn files_are_read_when_asked_and_others_refused() {

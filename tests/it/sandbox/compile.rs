@@ -1,7 +1,7 @@
 //! Compiling in a process of its own (THREATS, row G08): bounded in time and memory, and the host has what it made.
 
-use llm_provider_host::{CompileWorker, Host, HostConfig, HostError, Limits};
-use llmp_tests::plugins::{NAUGHTY, ask, instance};
+use llm_provider_host::{CompileWorker, Host, HostConfig, HostError, Limits, Tenant};
+use llmp_tests::plugins::{ECHO, NAUGHTY, ask, instance, policy};
 use llmp_tests::rig::read;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -79,6 +79,26 @@ async fn g08_a_worker_that_takes_too_long_is_ended() {
 async fn g08_a_worker_that_takes_too_much_memory_is_ended() {
     let told = refused(ours(), |limits| limits.compile_bytes = 24 << 20).await;
     assert!(told.contains("ended with"), "{told}");
+}
+
+/// However many plugins a tenant loads that take for ever, another's is compiled meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn g08_a_slow_plugin_holds_up_its_own_tenant_only() {
+    let cache = TempDir::new().expect("a directory");
+    let host = host(cache.path(), ours().arg("wasi:"), |limits| limits.compile_deadline = Duration::from_secs(600));
+    let (slow, other) = (host.tenant(policy()), host.tenant(policy()));
+    let load = |tenant: &Tenant| {
+        let tenant = tenant.clone();
+        tokio::spawn(async move { tenant.load(ECHO, "echo").await.map(|_| ()) })
+    };
+    let never: Vec<_> = (0..5).map(|_| load(&slow)).collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let loaded = tokio::time::timeout(Duration::from_secs(60), other.load(NAUGHTY, "naughty")).await;
+    loaded.expect("in time").expect("a plugin");
+    for load in never {
+        assert!(!load.is_finished());
+        load.abort();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
