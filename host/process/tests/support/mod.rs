@@ -22,6 +22,12 @@ pub(crate) fn alive(token: &str) -> usize {
     stats().filter(|(pid, state, _)| *state != 'Z' && cmdline(pid).contains(token)).count()
 }
 
+/// Processes that are no zombies and whose command line begins so. A shell's copy of itself that has yet to become such a
+/// process, and to leave its group, has those words in the middle of its own.
+pub(crate) fn running(command: &str) -> usize {
+    stats().filter(|(pid, state, _)| *state != 'Z' && cmdline(pid).starts_with(command)).count()
+}
+
 /// Children of this process that are zombies.
 pub(crate) fn zombies() -> usize {
     children().filter(|state| *state == 'Z').count()
