@@ -96,7 +96,7 @@ try shadow cat /etc/shadow
 
 async fn escapes(scratch: &Scratch, access: FileAccess) -> Vec<String> {
     fs::write(scratch.0.join("other/secret.copy"), "hunter2").unwrap();
-    fs::copy("/bin/true", scratch.0.join("outside/program")).unwrap();
+    support::copy_program(Path::new("/bin/true"), &scratch.0.join("outside/program"));
     let token = token("g14");
     let (text, _) = output(scratch.shell(ESCAPES).env("TOKEN", &token).files(access)).await;
     drop(fs::remove_file(format!("/tmp/{token}")));
@@ -322,7 +322,6 @@ fn an_ordinary_user_has_the_same() {
 
 fn copied(directory: &Path) -> PathBuf {
     let copy = directory.join("containment");
-    fs::copy(env::current_exe().unwrap(), &copy).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    support::copy_program(&env::current_exe().unwrap(), &copy);
     copy
 }

@@ -213,9 +213,10 @@ async fn p10_a_marked_daemon_dies_with_the_child() {
     let token = token("daemon");
     let mark = format!("/tmp/home-{token}");
     // setsid and a double fork: neither in the group nor a descendant by the time the shell ends.
-    let script = format!("(setsid sleep {token} >/dev/null 2>&1 </dev/null &) ; sleep 0.3; exit 0");
+    let script = format!("(setsid sleep {token} >/dev/null 2>&1 </dev/null &) ; read line; exit 0");
     let running = Child::spawn(shell(&script).env("HOME", &mark).mark("HOME")).await.unwrap();
-    assert!(eventually(SOON, || alive(&token) >= 2), "the daemon runs");
+    assert!(eventually(SOON, || support::running(&format!("sleep {token}")) == 1), "the daemon runs");
+    drop(running.stdin); // ends the shell
     assert!(running.child.wait().await.success());
     assert!(eventually(SOON, || alive(&token) == 0));
 }

@@ -140,9 +140,10 @@ async fn it_is_killed_with_its_children() {
 #[tokio::test]
 async fn a_marked_daemon_of_it_dies_too() {
     let token = token("isolated daemon");
-    let script = format!("(setsid sleep {token} >/dev/null 2>&1 </dev/null &) ; sleep 0.3; exit 0");
+    let script = format!("(setsid sleep {token} >/dev/null 2>&1 </dev/null &) ; read line; exit 0");
     let Some(running) = isolated(shell(&script).env("HOME", &token).mark("HOME")).await else { return };
-    assert!(eventually(SOON, || alive(&token) >= 2), "the daemon runs");
+    assert!(eventually(SOON, || support::running(&format!("sleep {token}")) == 1), "the daemon runs");
+    drop(running.stdin); // ends the shell
     assert!(running.child.wait().await.success());
     assert!(eventually(SOON, || alive(&token) == 0));
 }
@@ -247,8 +248,7 @@ fn an_ordinary_user_has_the_same() {
     fs::create_dir(&directory).unwrap();
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
     let copy = directory.join("network");
-    fs::copy(env::current_exe().unwrap(), &copy).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    support::copy_program(&env::current_exe().unwrap(), &copy);
     let run = Command::new(&copy).arg("--nocapture").current_dir("/").uid(65_534).gid(65_534).output();
     fs::remove_dir_all(&directory).unwrap();
     let run = run.unwrap();

@@ -2,6 +2,8 @@
 #![allow(dead_code)] // each test binary uses a part
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use llm_provider_process::Spec;
@@ -26,6 +28,13 @@ pub(crate) fn alive(token: &str) -> usize {
 /// process, and to leave its group, has those words in the middle of its own.
 pub(crate) fn running(command: &str) -> usize {
     stats().filter(|(pid, state, _)| *state != 'Z' && cmdline(pid).starts_with(command)).count()
+}
+
+/// Copies a program that anybody may run. Another process does it: what is open here for writing is open in every child that
+/// another test starts at that moment, and nobody may run it as long as it is (`ETXTBSY`).
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("install").args(["-m", "755"]).args([from, to]).status().unwrap();
+    assert!(copied.success());
 }
 
 /// Children of this process that are zombies.
