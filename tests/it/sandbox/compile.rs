@@ -1,6 +1,6 @@
 //! Compiling in a process of its own (THREATS, row G08): bounded in time and memory, and the host has what it made.
 
-use llm_provider_host::{CompileWorker, Host, HostConfig, HostError, Limits, Tenant};
+use llm_provider_host::{Capability, CompileWorker, Host, HostConfig, HostError, Limits, Tenant};
 use llmp_tests::plugins::{ECHO, NAUGHTY, ask, instance, policy};
 use llmp_tests::rig::read;
 use std::path::Path;
@@ -86,7 +86,7 @@ async fn g08_a_worker_that_takes_too_much_memory_is_ended() {
 async fn g08_a_slow_plugin_holds_up_its_own_tenant_only() {
     let cache = TempDir::new().expect("a directory");
     let host = host(cache.path(), ours().arg("wasi:"), |limits| limits.compile_deadline = Duration::from_secs(600));
-    let (slow, other) = (host.tenant(policy()), host.tenant(policy()));
+    let (slow, other) = (host.tenant(policy().allow(Capability::Wasi)), host.tenant(policy()));
     let load = |tenant: &Tenant| {
         let tenant = tenant.clone();
         tokio::spawn(async move { tenant.load(ECHO, "echo").await.map(|_| ()) })
