@@ -1,7 +1,7 @@
 //! Tenants that come and go, honest and hostile, for a while: nothing grows.
 //!
-//! A minute as it stands; `.ci/run` has ten beside its other tests (`LLMP_SOAK_SECONDS=600 cargo test --release --test it
-//! soak`), and the 24 hours of the table are 86400.
+//! A minute as it stands; the ten minutes of the table are `LLMP_SOAK_SECONDS=600 cargo test --release --test it soak`, and its
+//! 24 hours are 86400.
 
 use super::processes::{Sleeper, sleeping};
 use super::{PATIENCE, alone, resident, tenant, turn};
