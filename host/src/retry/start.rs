@@ -97,8 +97,13 @@ impl Asked {
         let mut open = OpenTurn::new(self.session, events, Arc::clone(&self.tools), allowed);
         open.called = self.called.clone();
         let turn = Box::new(self.turn(id, history));
-        let sent = address.mail.send(Mail::StartTurn(turn, Box::new(open))).await;
-        sent.map_err(|_| HostError::Closed)?;
+        let mut address = address;
+        // An instance that breaks its contract after a turn's last event ends while the next turn is on its way to it: that
+        // turn has the fresh one, as if it had come a moment later.
+        if let Err(mpsc::error::SendError(mail)) = address.mail.send(Mail::StartTurn(turn, Box::new(open))).await {
+            address = shared.address().await?;
+            address.mail.send(mail).await.map_err(|_| HostError::Closed)?;
+        }
         self.known_to.note(self.session, &address);
         control.attach(id, &address.signals);
         Ok(Begun { stream, address })
