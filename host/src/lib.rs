@@ -40,6 +40,7 @@ mod bindings;
 mod commands;
 mod compile;
 mod cpu;
+mod deadline;
 mod defaults;
 mod digest;
 mod effect;

@@ -12,13 +12,13 @@ use super::outside::Outside;
 use super::queries::{Queries, Query};
 use super::rates::{Budget, Pace};
 use super::timers::{TimerKey, Timers};
-use super::turns::{CancelCause, Delivered, OpenTurn, Turns, send_last};
+use super::turns::{AttemptEnd, CancelCause, Delivered, OpenTurn, Turns};
 use super::{Address, permissions, tools};
 use crate::bindings::exports::llm::provider::provider::{Input, Turn};
 use crate::bindings::llm::provider::events::Event;
 use crate::bindings::llm::provider::types::{QueryId, SessionId, TurnId};
 use crate::effect::Effect;
-use crate::error::{HostError, PluginFault, TurnError};
+use crate::error::{HostError, PluginFault};
 use crate::limits::Limits;
 use crate::plugin::Plugin;
 use crate::quota::{Hold, Quota, QuotaExceeded};
@@ -120,7 +120,7 @@ impl Actor {
         match end {
             End::Closed(done) => {
                 self.shut_down().await;
-                done.map(|done| done.send(()));
+                self.close(done);
             }
             End::Fault(fault) => self.die(&fault),
         }
@@ -199,18 +199,12 @@ impl Actor {
 
     fn start_turn(&mut self, turn: Turn, open: OpenTurn) {
         if let Some(full) = self.full(turn.session) {
-            if let Some(reader) = open.reader {
-                send_last(reader, full.into());
-            }
-            return;
+            return open.end(full);
         }
         if let Err(refused) = self.open_session(turn.session) {
-            if let Some(reader) = open.reader {
-                send_last(reader, refused.into());
-            }
-            return;
+            return open.end(refused);
         }
-        self.timers.set(TimerKey::TurnDeadline(turn.id), Instant::now() + open.deadline);
+        self.timers.set(TimerKey::TurnDeadline(turn.id), open.deadline.at());
         self.turns.insert(turn.id, open);
         self.budget.begin(self.open());
         self.due.push(Input::StartTurn(turn));
@@ -226,7 +220,7 @@ impl Actor {
 
     fn ask(&mut self, id: QueryId, query: Query) {
         if let Some(input) = self.queries.ask(id, query, self.limits.queries) {
-            self.timers.set(TimerKey::QueryDeadline(id), Instant::now() + self.limits.query_deadline);
+            self.timers.start(TimerKey::QueryDeadline(id), self.limits.query_deadline);
             self.budget.begin(self.open());
             self.due.push(input);
         }
@@ -265,7 +259,7 @@ impl Actor {
             turn.running.clear();
             turn.asked.clear();
             self.timers.clear(TimerKey::TurnDeadline(id));
-            self.timers.set(TimerKey::CancelGrace(id), Instant::now() + self.limits.cancel_grace);
+            self.timers.start(TimerKey::CancelGrace(id), self.limits.cancel_grace);
             self.due.push(Input::CancelTurn(id));
         }
     }
@@ -274,10 +268,7 @@ impl Actor {
         for key in self.timers.take_due(Instant::now()) {
             match key {
                 TimerKey::Plugin(id) => self.due.push(Input::TimerFired(id)),
-                TimerKey::TurnDeadline(id) => {
-                    let after = self.turns.get_mut(id).map_or(Duration::ZERO, |turn| turn.deadline);
-                    self.cancel(id, CancelCause::Deadline(after));
-                }
+                TimerKey::TurnDeadline(id) => self.cancel(id, CancelCause::Deadline),
                 TimerKey::QueryDeadline(id) => {
                     if let Some(query) = self.queries.take(id) {
                         query.fail(HostError::QueryDeadline(self.limits.query_deadline).into());
@@ -419,14 +410,14 @@ impl Actor {
         }
         // A timer beyond a day is a mistake of the plugin; it fires after a day.
         let after = Duration::from_millis(after.min(86_400_000));
-        self.timers.set(TimerKey::Plugin(id), Instant::now() + after);
+        self.timers.start(TimerKey::Plugin(id), after);
         Ok(())
     }
 
     /// Lets the plugin end its sidecars politely, for as long as the limit says.
     async fn shut_down(&mut self) {
         self.inbox.close();
-        let deadline = Instant::now() + self.limits.shutdown_grace;
+        let grace = self.limits.shutdown_grace;
         for turn in self.turns.ids() {
             self.cancel(turn, CancelCause::Owner);
         }
@@ -446,36 +437,54 @@ impl Actor {
                 }
             }
         };
-        drop(tokio::time::timeout_at(deadline.into(), polite).await);
-        while let Ok(mail) = self.inbox.try_recv() {
+        drop(tokio::time::timeout(grace, polite).await);
+    }
+
+    /// Tells all who wait that the instance is closed. What else is left ends with the actor: turns see their channel close,
+    /// sidecars are killed with their handles. Nobody is told before the places it held are free.
+    fn close(mut self, done: Option<oneshot::Sender<()>>) {
+        let mails = self.undelivered();
+        drop(self);
+        for mail in mails {
             match mail {
-                Mail::StartTurn(_, open) => end_unstarted(*open, HostError::Closed.into()),
+                Mail::StartTurn(_, open) => open.end(HostError::Closed),
                 Mail::Ask(_, query) => query.fail(HostError::Closed.into()),
                 Mail::Close(done) => done.send(()).unwrap_or(()),
             }
         }
-        // What is left ends with this actor: turns see their channel close, sidecars are killed with their handles.
+        done.map(|done| done.send(()));
     }
 
-    /// Ends everything after a fault: one terminal item for each turn. Sidecars are killed as `self` is dropped.
+    /// Ends everything after a fault: one last item for each turn. What the plugin has not heard of goes back to who asked.
+    /// Sidecars are killed with the actor. Nobody is told before the places it held are free.
     fn die(mut self, fault: &PluginFault) {
         tracing::warn!(%fault, "a plugin was stopped");
-        self.inbox.close();
-        self.turns.end_all(fault);
-        self.queries.end_all(fault);
-        while let Ok(mail) = self.inbox.try_recv() {
+        let (mut turns, queries) = (std::mem::take(&mut self.turns), std::mem::take(&mut self.queries));
+        let (due, mails) = (std::mem::take(&mut self.due), self.undelivered());
+        drop(self);
+        let not_asked = |turn: Turn| AttemptEnd::NotAsked(Box::new(turn), fault.clone());
+        for input in due {
+            if let Input::StartTurn(turn) = input
+                && let Some(open) = turns.take(turn.id)
+            {
+                open.end(not_asked(turn));
+            }
+        }
+        turns.end_all(fault);
+        queries.end_all(fault);
+        for mail in mails {
             match mail {
-                Mail::StartTurn(_, open) => end_unstarted(*open, fault.clone().into()),
+                Mail::StartTurn(turn, open) => open.end(not_asked(*turn)),
                 Mail::Ask(_, query) => query.fail(fault.clone().into()),
                 Mail::Close(done) => done.send(()).unwrap_or(()),
             }
         }
     }
-}
 
-fn end_unstarted(open: OpenTurn, error: TurnError) {
-    if let Some(reader) = open.reader {
-        send_last(reader, error);
+    /// Shuts the mailbox, and takes what is in it.
+    fn undelivered(&mut self) -> Vec<Mail> {
+        self.inbox.close();
+        std::iter::from_fn(|| self.inbox.try_recv().ok()).collect()
     }
 }
 

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Mutex, mpsc, oneshot};
 pub(crate) use toolbox::Toolbox;
-pub(crate) use turns::{Called, OpenTurn, TurnItem};
+pub(crate) use turns::{AttemptEnd, AttemptItem, Called, OpenTurn, TurnItem};
 
 /// A plugin with its configuration, ready to take turns. Its sessions share its sandbox and its sidecars, and nothing
 /// with other instances. Cheap to clone. When the last handle and session are dropped, its sidecars are ended.
@@ -133,10 +133,8 @@ impl Instance {
             let plugin = inspection.description.name.clone();
             return Err(HostError::NotOffered { plugin, what }.into());
         }
-        let address = self.0.address().await?;
         let (asked, answer) = oneshot::channel();
-        let sent = address.mail.send(Mail::Ask(self.0.next_id(), query(asked))).await;
-        sent.map_err(|_| HostError::Closed)?;
+        self.0.post(Mail::Ask(self.0.next_id(), query(asked))).await?;
         answer.await.map_err(|_| HostError::Closed)?
     }
 
@@ -175,6 +173,18 @@ impl Shared {
         let address = self.start_actor().await?;
         *actor = Some(address.clone());
         Ok(address)
+    }
+
+    /// Sends mail to the running actor, and to a fresh one when that ends while the mail waits for room: it may end under
+    /// what somebody else asked of it.
+    pub(crate) async fn post(self: &Arc<Self>, mut mail: Mail) -> Result<Address, TurnError> {
+        loop {
+            let address = self.address().await?;
+            match address.mail.send(mail).await {
+                Ok(()) => return Ok(address),
+                Err(mpsc::error::SendError(back)) => mail = back,
+            }
+        }
     }
 
     async fn start_actor(&self) -> Result<Address, TurnError> {

@@ -87,10 +87,8 @@ impl Queries {
     }
 
     /// Ends all of them with the same fault.
-    pub(super) fn end_all(&mut self, fault: &PluginFault) {
-        for (_, query) in std::mem::take(&mut self.open) {
-            query.fail(fault.clone().into());
-        }
+    pub(super) fn end_all(self, fault: &PluginFault) {
+        self.open.into_values().for_each(|query| query.fail(fault.clone().into()));
     }
 
     fn stray(&self, id: QueryId, open: Option<Query>) -> Result<(), PluginFault> {

@@ -2,7 +2,7 @@
 
 use crate::bindings::llm::provider::types::{QueryId, TurnId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,9 +24,15 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Starts or moves a timer.
-    pub(crate) fn set(&mut self, key: TimerKey, at: Instant) {
+    /// Starts or moves a timer of this length. One that lies beyond what a clock can tell never fires.
+    pub(crate) fn start(&mut self, key: TimerKey, after: Duration) {
+        self.set(key, Instant::now().checked_add(after));
+    }
+
+    /// Starts or moves a timer. One without a moment never fires.
+    pub(crate) fn set(&mut self, key: TimerKey, at: Option<Instant>) {
         self.clear(key);
+        let Some(at) = at else { return };
         self.running.insert(key, at);
         self.due.insert((at, key));
     }
@@ -69,20 +75,20 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn timers_fire_in_order_and_can_be_moved_and_cleared() {
         let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
+        let at = |ms| start.checked_add(Duration::from_millis(ms));
         let mut timers = Timers::default();
         timers.set(TimerKey::Plugin(1), at(30));
         timers.set(TimerKey::Plugin(2), at(10));
         timers.set(TimerKey::Plugin(1), at(5));
         timers.set(TimerKey::Plugin(3), at(1));
         timers.clear(TimerKey::Plugin(3));
-        assert_eq!(timers.next(), Some(at(5)));
-        assert_eq!(timers.take_due(at(20)), [TimerKey::Plugin(1), TimerKey::Plugin(2)]);
+        timers.start(TimerKey::Plugin(4), Duration::MAX);
+        assert_eq!((timers.next(), timers.of_plugin()), (at(5), 2));
+        assert_eq!(timers.take_due(at(20).expect("soon")), [TimerKey::Plugin(1), TimerKey::Plugin(2)]);
         assert_eq!((timers.next(), timers.of_plugin()), (None, 0));
     }
 }

@@ -2,17 +2,36 @@
 
 use super::contract::Contract;
 use super::toolbox::Toolbox;
+use crate::bindings::exports::llm::provider::provider::Turn;
 use crate::bindings::llm::provider::events::{Event, Failed};
 use crate::bindings::llm::provider::types::{SessionId, TurnId, Usage};
-use crate::error::{HostError, PluginFault, TurnError};
+use crate::deadline::Deadline;
+use crate::error::{PluginFault, TurnError};
 use crate::tasks::Task;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 /// What a turn's reader gets.
 pub(crate) type TurnItem = Result<Event, TurnError>;
+
+/// What the driver of a turn gets from an attempt. Ends with one last item.
+pub(crate) type AttemptItem = Result<Event, AttemptEnd>;
+
+/// How an attempt ended that did not finish.
+#[derive(Debug)]
+pub(crate) enum AttemptEnd {
+    Failed(TurnError),
+    /// Its instance ended under something else before the plugin heard of it. Any other instance may be asked: here is the
+    /// question, and the fault.
+    NotAsked(Box<Turn>, PluginFault),
+}
+
+impl<E: Into<TurnError>> From<E> for AttemptEnd {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 /// Why the host asked the plugin to end a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +39,7 @@ pub(crate) enum CancelCause {
     /// Its owner cancelled it, or dropped it.
     Owner,
     /// It ran too long.
-    Deadline(Duration),
+    Deadline,
 }
 
 /// The calls of tools that ran or run, by their ids. Shared by the attempts of a turn.
@@ -51,9 +70,9 @@ impl Called {
 pub(crate) struct OpenTurn {
     pub(crate) session: SessionId,
     /// `None` once the reader is gone; the plugin still has to end the turn.
-    pub(crate) reader: Option<mpsc::Sender<TurnItem>>,
+    pub(crate) reader: Option<mpsc::Sender<AttemptItem>>,
     pub(crate) tools: Arc<Toolbox>,
-    pub(crate) deadline: Duration,
+    pub(crate) deadline: Deadline,
     pub(crate) cancelled: Option<CancelCause>,
     /// Tools that run, by call.
     pub(crate) running: BTreeMap<String, Task>,
@@ -72,9 +91,9 @@ pub(crate) struct OpenTurn {
 impl OpenTurn {
     pub(crate) fn new(
         session: SessionId,
-        reader: mpsc::Sender<TurnItem>,
+        reader: mpsc::Sender<AttemptItem>,
         tools: Arc<Toolbox>,
-        deadline: Duration,
+        deadline: Deadline,
     ) -> Self {
         Self {
             session,
@@ -91,8 +110,15 @@ impl OpenTurn {
         }
     }
 
+    /// Ends it with an error.
+    pub(crate) fn end(self, error: impl Into<AttemptEnd>) {
+        if let Some(reader) = self.reader {
+            send_rest(reader, vec![Err(error.into())]);
+        }
+    }
+
     /// The items an event leads to, and whether it is the last.
-    fn items(&self, event: Event) -> (Vec<TurnItem>, bool) {
+    fn items(&self, event: Event) -> (Vec<AttemptItem>, bool) {
         match event {
             Event::Failed(failed) => (self.failed(failed), true),
             Event::Finished(_) => (vec![Ok(event)], true),
@@ -100,10 +126,10 @@ impl OpenTurn {
         }
     }
 
-    fn failed(&self, failed: Failed) -> Vec<TurnItem> {
+    fn failed(&self, failed: Failed) -> Vec<AttemptItem> {
         let error = match self.cancelled {
-            Some(CancelCause::Deadline(after)) => HostError::TurnDeadline(after).into(),
-            Some(CancelCause::Owner) | None => TurnError::from(failed.error),
+            Some(CancelCause::Deadline) => self.deadline.passed().into(),
+            Some(CancelCause::Owner) | None => failed.error.into(),
         };
         let spent = (failed.usage != Usage::default()).then_some(Ok(Event::Usage(failed.usage)));
         spent.into_iter().chain([Err(error)]).collect()
@@ -133,6 +159,11 @@ impl Turns {
         self.0.get_mut(&id)
     }
 
+    /// Takes out a turn that the plugin has not heard of.
+    pub(crate) fn take(&mut self, id: TurnId) -> Option<OpenTurn> {
+        self.0.remove(&id)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -147,7 +178,7 @@ impl Turns {
 
     /// The reader to wait for before the next event of a turn; none when it is gone, or the turn is cancelled: nobody
     /// waits for the reader of a turn that was given up.
-    pub(crate) fn awaited(&self, id: TurnId) -> Option<mpsc::Sender<TurnItem>> {
+    pub(crate) fn awaited(&self, id: TurnId) -> Option<mpsc::Sender<AttemptItem>> {
         let turn = self.0.get(&id).filter(|turn| turn.cancelled.is_none())?;
         turn.reader.clone()
     }
@@ -194,22 +225,13 @@ impl Turns {
     }
 
     /// Ends every turn with the same fault. Readers that have fallen behind get it when they catch up.
-    pub(crate) fn end_all(&mut self, fault: &PluginFault) {
-        for (_, turn) in std::mem::take(&mut self.0) {
-            if let Some(reader) = turn.reader {
-                send_last(reader, TurnError::Fault(fault.clone()));
-            }
-        }
+    pub(crate) fn end_all(self, fault: &PluginFault) {
+        self.0.into_values().for_each(|turn| turn.end(fault.clone()));
     }
 }
 
-/// Hands over a turn's last item, later if its queue is full now.
-pub(crate) fn send_last(reader: mpsc::Sender<TurnItem>, error: TurnError) {
-    send_rest(reader, vec![Err(error)]);
-}
-
 /// Hands over all that is left of a turn, later if its queue is full now.
-fn send_rest(reader: mpsc::Sender<TurnItem>, items: Vec<TurnItem>) {
+fn send_rest(reader: mpsc::Sender<AttemptItem>, items: Vec<AttemptItem>) {
     let mut items = items.into_iter();
     while let Some(item) = items.next() {
         match reader.try_send(item) {

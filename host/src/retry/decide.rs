@@ -111,7 +111,7 @@ fn advised(verdict: &Verdict) -> Result<(Duration, bool), Why> {
 /// Full jitter: anything between nothing and `min(cap, base * 2^retries)`.
 fn jitter(policy: &RetryPolicy, retries: u32, draw: u64) -> Duration {
     let ceiling = policy.base.saturating_mul(1 << retries.min(16)).min(policy.cap);
-    let share = (ceiling.as_nanos() * u128::from(draw)) >> u64::BITS;
+    let share = ceiling.as_nanos().saturating_mul(u128::from(draw)) >> u64::BITS;
     Duration::from_nanos(u64::try_from(share).unwrap_or(u64::MAX))
 }
 

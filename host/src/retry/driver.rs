@@ -4,12 +4,13 @@ use super::control::Control;
 use super::decide::{Decision, Situation};
 use super::health::{Admission, Health};
 use super::seam::Seam;
-use super::start::{Again, Asked, Begun, Deadline};
+use super::start::{Again, Asked, Begun, Elsewhere, Place};
 use crate::bindings::llm::provider::errors::{Error as ProviderError, ErrorKind, ErrorScope, Verdict};
 use crate::bindings::llm::provider::events::{Event, Notice, NoticeKind};
 use crate::bindings::llm::provider::types::Message;
-use crate::error::{HostError, TurnError, one_line};
-use crate::instance::TurnItem;
+use crate::deadline::Deadline;
+use crate::error::{HostError, PluginFault, TurnError, one_line};
+use crate::instance::{AttemptEnd, TurnItem};
 use crate::quota::{Hold, Quota};
 use crate::tasks::{self, Task};
 use std::collections::VecDeque;
@@ -48,9 +49,12 @@ enum Phase {
     Ended,
 }
 
+/// An attempt that was handed over, or the turn's end.
+type Next = Result<(Begun, Admission), TurnError>;
+
 /// Waiting for the next attempt, or starting it. Goes on while nobody reads.
 struct Between {
-    next: oneshot::Receiver<Result<(Begun, Admission), TurnError>>,
+    next: oneshot::Receiver<Next>,
     /// The last failure had sent its request.
     request_sent: bool,
     _task: Task,
@@ -69,12 +73,11 @@ impl Driver {
         let policy = asked.request.retry;
         let hold = shared.tenant.0.ledger.hold(Quota::Turns, 1)?;
         let admission = shared.health.admit(&policy, Instant::now().into_std(), true)?;
-        let address = shared.address().await?;
-        let allowed = asked.request.deadline.unwrap_or(shared.tenant.0.limits.turn_deadline);
+        let deadline = Deadline::new(asked.request.deadline.unwrap_or(shared.tenant.0.limits.turn_deadline));
         let again = keep || policy.retries();
         let history = if again { asked.history().to_vec() } else { asked.take_history() };
         let control = Arc::new(Control::default());
-        let begun = asked.begin(address, history, allowed, &control).await?;
+        let begun = deadline.keep(asked.begin(Place::Any, history, deadline, &control)).await?;
         Ok(Self {
             asked: Arc::new(asked),
             control,
@@ -84,7 +87,7 @@ impl Driver {
             seam: Seam::default(),
             due: VecDeque::new(),
             retries: 0,
-            deadline: Deadline::new(allowed),
+            deadline,
             _hold: hold,
             runtime: Handle::current(),
         })
@@ -109,7 +112,8 @@ impl Driver {
             match &mut self.phase {
                 Phase::Running(begun) => match ready!(begun.stream.poll_recv(context)) {
                     Some(Ok(event)) => return Poll::Ready(Ok(self.pass(event))),
-                    Some(Err(error)) => self.failed(error),
+                    Some(Err(AttemptEnd::Failed(error))) => self.failed(error),
+                    Some(Err(AttemptEnd::NotAsked(turn, fault))) => self.elsewhere(turn.history, fault),
                     // A channel that closes without a last item: the instance was closed under the turn.
                     None => self.end(HostError::Closed.into()),
                 },
@@ -165,7 +169,6 @@ impl Driver {
                     }
                 }
             }
-            (TurnError::Host(HostError::TurnDeadline(_)), _) => self.end(self.deadline.passed()),
             (error, _) => self.end(error),
         }
     }
@@ -206,10 +209,25 @@ impl Driver {
             fresh_session,
             failure,
         };
-        let (tell, next) = oneshot::channel();
+        self.begin_next(request_sent, again.begin());
+    }
+
+    /// The instance ended under another turn before its plugin heard of this one. That is no attempt: the fresh instance is
+    /// asked, as if the turn had come a moment later. Each time costs an instance, so that the turn's deadline bounds them.
+    fn elsewhere(&mut self, history: Vec<Message>, fault: PluginFault) {
+        self.control.detach();
+        let Some(admission) = self.admission.take() else { return self.end(fault.into()) };
+        tracing::debug!(%fault, "a turn is handed to a fresh instance: its own ended before it was asked");
+        let (asked, control) = (Arc::clone(&self.asked), Arc::clone(&self.control));
+        let elsewhere = Elsewhere { asked, control, deadline: self.deadline, history };
+        self.begin_next(false, async move { Ok((elsewhere.begin().await?, admission)) });
+    }
+
+    fn begin_next(&mut self, request_sent: bool, next: impl Future<Output = Next> + Send + 'static) {
+        let (tell, told) = oneshot::channel();
         let _entered = self.runtime.enter();
-        let task = tasks::spawn(async move { drop(tell.send(again.begin().await)) });
-        self.phase = Phase::Between(Between { next, request_sent, _task: task });
+        let task = tasks::spawn(async move { drop(tell.send(next.await)) });
+        self.phase = Phase::Between(Between { next: told, request_sent, _task: task });
     }
 
     /// The turn's last item, after what its reader does not know of the cost.

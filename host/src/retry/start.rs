@@ -5,8 +5,9 @@ use super::health::{Admission, Health};
 use crate::bindings::exports::llm::provider::provider::{Turn as WitTurn, TurnOptions};
 use crate::bindings::llm::provider::errors::Error as ProviderError;
 use crate::bindings::llm::provider::types::{Message, SessionId, TurnId};
+use crate::deadline::Deadline;
 use crate::error::{HostError, TurnError};
-use crate::instance::{Address, Called, Instance, Mail, OpenTurn, Toolbox, TurnItem};
+use crate::instance::{Address, AttemptItem, Called, Instance, Mail, OpenTurn, Toolbox};
 use crate::quota::Quota;
 use crate::session::TurnRequest;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,16 +29,16 @@ pub(crate) struct Asked {
 
 /// An attempt that was handed over.
 pub(super) struct Begun {
-    pub(super) stream: mpsc::Receiver<TurnItem>,
+    pub(super) stream: mpsc::Receiver<AttemptItem>,
     pub(super) address: Address,
 }
 
-/// When a turn must be over, its waits included.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline {
-    pub(super) allowed: Duration,
-    /// `None` when it lies beyond what a clock can tell.
-    at: Option<Instant>,
+/// Which instance an attempt may have.
+pub(super) enum Place {
+    /// The one that runs, or a fresh one.
+    Any,
+    /// This one and no other.
+    Only(Address),
 }
 
 /// Another attempt that is wanted.
@@ -54,6 +55,15 @@ pub(super) struct Again {
     pub(super) fresh_session: bool,
     /// How the last attempt failed: the turn's end, if there is no other attempt.
     pub(super) failure: ProviderError,
+}
+
+/// An attempt that its plugin never heard of.
+pub(super) struct Elsewhere {
+    pub(super) asked: Arc<Asked>,
+    pub(super) control: Arc<Control>,
+    pub(super) deadline: Deadline,
+    /// The conversation, as it came back.
+    pub(super) history: Vec<Message>,
 }
 
 impl Asked {
@@ -79,13 +89,16 @@ impl Asked {
 
     /// Hands an attempt to an actor. Cancelling it works from then on, with nothing in between.
     ///
+    /// # Errors
+    /// Nothing was asked: a quota is used up, the plugin cannot be started, or the only place is closed.
+    ///
     /// # Cancel safety
     /// Dropping the future asks nothing.
     pub(super) async fn begin(
         &self,
-        address: Address,
+        place: Place,
         history: Vec<Message>,
-        allowed: Duration,
+        deadline: Deadline,
         control: &Control,
     ) -> Result<Begun, TurnError> {
         let shared = &self.instance.0;
@@ -94,16 +107,16 @@ impl Asked {
         }
         let (events, stream) = mpsc::channel(shared.tenant.0.limits.turn_events);
         let id = shared.next_id();
-        let mut open = OpenTurn::new(self.session, events, Arc::clone(&self.tools), allowed);
+        let mut open = OpenTurn::new(self.session, events, Arc::clone(&self.tools), deadline);
         open.called = self.called.clone();
-        let turn = Box::new(self.turn(id, history));
-        let mut address = address;
-        // An instance that breaks its contract after a turn's last event ends while the next turn is on its way to it: that
-        // turn has the fresh one, as if it had come a moment later.
-        if let Err(mpsc::error::SendError(mail)) = address.mail.send(Mail::StartTurn(turn, Box::new(open))).await {
-            address = shared.address().await?;
-            address.mail.send(mail).await.map_err(|_| HostError::Closed)?;
-        }
+        let mail = Mail::StartTurn(Box::new(self.turn(id, history)), Box::new(open));
+        let address = match place {
+            Place::Any => shared.post(mail).await?,
+            Place::Only(address) => {
+                address.mail.send(mail).await.map_err(|_| HostError::Closed)?;
+                address
+            }
+        };
         self.known_to.note(self.session, &address);
         control.attach(id, &address.signals);
         Ok(Begun { stream, address })
@@ -130,19 +143,13 @@ impl Asked {
     }
 }
 
-impl Deadline {
-    pub(super) fn new(allowed: Duration) -> Self {
-        Self { allowed, at: Instant::now().checked_add(allowed) }
-    }
-
-    /// What is left of it.
-    pub(super) fn left(&self) -> Duration {
-        self.at.map_or(self.allowed, |at| at.saturating_duration_since(Instant::now()))
-    }
-
-    /// The turn's end when it has passed, as its owner knows it.
-    pub(super) fn passed(&self) -> TurnError {
-        HostError::TurnDeadline(self.allowed).into()
+impl Elsewhere {
+    /// Hands the attempt over.
+    ///
+    /// # Errors
+    /// What ends the turn instead.
+    pub(super) async fn begin(self) -> Result<Begun, TurnError> {
+        self.deadline.keep(self.asked.begin(Place::Any, self.history, self.deadline, &self.control)).await
     }
 }
 
@@ -160,19 +167,15 @@ impl Again {
         let policy = &self.asked.request.retry;
         let admitted = self.health.admit(policy, Instant::now().into_std(), false);
         let Ok(admission) = admitted else { return Err(self.failure.into()) };
-        let left = self.deadline.left();
-        match tokio::time::timeout(left, self.hand_over(left)).await {
-            Ok(begun) => Ok((begun?, admission)),
-            Err(_) => Err(self.deadline.passed()),
-        }
+        let begun = self.deadline.keep(self.hand_over()).await?;
+        Ok((begun, admission))
     }
 
-    async fn hand_over(&self, left: Duration) -> Result<Begun, TurnError> {
-        let same = !self.fresh_session;
-        let address = if same { self.address.clone() } else { self.asked.instance.0.address().await? };
+    async fn hand_over(&self) -> Result<Begun, TurnError> {
+        let place = if self.fresh_session { Place::Any } else { Place::Only(self.address.clone()) };
         let history = self.asked.request.history.clone();
-        let begun = self.asked.begin(address, history, left, &self.control).await;
-        begun.map_err(|error| if same { self.gone() } else { error })
+        let begun = self.asked.begin(place, history, self.deadline, &self.control).await;
+        begun.map_err(|error| if self.fresh_session { error } else { self.gone() })
     }
 
     /// The end of a turn whose instance is gone: closed by its owner, or stopped under another turn.

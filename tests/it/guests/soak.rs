@@ -1,7 +1,7 @@
 //! Tenants that come and go, honest and hostile, for a while: nothing grows.
 //!
-//! A minute as it stands; the ten minutes of the table are `LLMP_SOAK_SECONDS=600 cargo test --release --test it soak`, and its
-//! 24 hours are 86400.
+//! A minute as it stands. `.ci/run` runs it for the ten minutes of the table; `LLMP_SOAK_SECONDS=86400 cargo test --release
+//! --test it soak` is its 24 hours.
 
 use super::processes::{Sleeper, sleeping};
 use super::{PATIENCE, alone, resident, tenant, turn};

@@ -3,7 +3,7 @@
 use super::bystander::{assert_answers, held};
 use llm_provider_host::{HostError, TurnError, TurnRequest, user_message};
 use llmp_tests::plugins::{ask, instance, naughty_with};
-use llmp_tests::rig::read;
+use llmp_tests::rig::{once, read};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,8 +52,22 @@ async fn one_instance_too_many_is_refused_until_another_ends() {
     let error = second.start().await.expect_err("no room");
     assert!(matches!(error, TurnError::Host(HostError::Limit { limit: "instances", configured: 1 })), "{error:?}");
     first.close().await;
-    let until = async { while second.start().await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(20), until).await.expect("room again");
+    second.start().await.expect("room again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_beyond_what_a_clock_can_tell_never_come() {
+    let plugin = naughty_with(|limits| {
+        (limits.turn_deadline, limits.query_deadline) = (Duration::MAX, Duration::MAX);
+        (limits.cancel_grace, limits.shutdown_grace) = (Duration::MAX, Duration::MAX);
+    });
+    let (instance, session, open) = held(&plugin.await).await;
+    assert_answers(&session).await;
+    open.canceller().cancel();
+    assert!(read(open).await.error.as_ref().is_some_and(TurnError::is_cancelled));
+    let request = TurnRequest { deadline: Some(Duration::MAX), ..once(vec![user_message("for ever")]) };
+    assert_eq!(read(session.turn(request).await.expect("a turn")).await.text, "for ever");
+    instance.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

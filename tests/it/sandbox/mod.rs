@@ -14,6 +14,7 @@ mod compile;
 mod contract;
 mod determinism;
 mod faults;
+mod handover;
 mod inspect;
 mod lifetime;
 mod limits;
