@@ -1,7 +1,10 @@
 //! What a plugin asks of the host, collected while `handle` runs and performed after it.
 
+mod size;
+
 use crate::bindings::llm::provider::secrets::Chunk;
 use crate::bindings::llm::provider::{catalog, errors, events, http, log, permissions, sidecar, types};
+pub(crate) use size::event_bytes;
 
 /// One call of an import.
 #[derive(Clone, Debug, PartialEq)]

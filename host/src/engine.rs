@@ -21,6 +21,7 @@ pub(crate) fn build(limits: &Limits, cache: Option<Cache>) -> Result<Engine, Hos
         .epoch_interruption(true)
         .max_wasm_stack(limits.stack_bytes)
         .wasm_memory64(false)
+        .wasm_gc(false) // its heap is not built in; this refuses what needs none, too
         .wasm_custom_page_sizes(false)
         .wasm_relaxed_simd(false)
         .wasm_multi_memory(false)

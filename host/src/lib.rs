@@ -93,8 +93,8 @@ pub use sandbox::Sandbox;
 pub use secret::{Destination, Resolvers, Resolving, Secret, SecretGrant, SecretReference, SecretResolver, Variables};
 pub use session::{Session, TurnRequest, user_message};
 pub use sidecar::{
-    Attach, CopilotCli, CopilotOneShot, Isolation, Launch, Network, OnProgress, Preparing, SidecarProgram,
-    SidecarUnavailable, Start, Wanted,
+    Attach, CopilotCli, CopilotOneShot, Isolation, Launch, Network, OnProgress, Preparing, SidecarOptions,
+    SidecarProgram, SidecarUnavailable, Start, Wanted,
 };
 pub use tenant::{Tenant, TenantId};
 pub use tool::{Tool, ToolContent, ToolFuture, ToolOutput};

@@ -47,14 +47,15 @@ pub struct Limits {
     /// each of a hundred calls of tools takes 4 s; an answer of 100,000 deltas takes 0.2 s.
     pub turn_budget: Duration,
     /// Calls that may wait in their middle while another tenant's go first. Each keeps a thread of the runtime's pool for
-    /// blocking work, which has 512 unless the embedder says otherwise: a quarter. When so many wait, the other calls
+    /// blocking work, which has 512 unless the embedder says otherwise: a quarter. A smaller pool needs a smaller number, since
+    /// a call that has a core must find a thread: `max_blocking_threads` beyond this and the cores. When so many wait, the other calls
     /// compute to their end, within their budget.
     pub suspended_calls: usize,
     /// How often a running call is looked at, while there are any; it is also when somebody comes who finds no core free.
     /// 2 ms: until it is looked at first, a call may take the last core, and all that the host does waits for the system to
     /// share it. A look costs a small read of `/proc`.
     pub tick: Duration,
-    /// Bytes of one call's data copied out of the sandbox. A prompt of `prompt_bytes` is written to the sidecar as JSON,
+    /// Bytes that one call hands over to the host, in all, and that wait for a turn's reader in events of a KiB and more. A prompt of `prompt_bytes` is written to the sidecar as JSON,
     /// which at worst (control characters) takes six bytes for one; refused before the host allocates.
     pub call_data_bytes: usize,
     /// Effects of one `handle` call. A 64 KiB read of the sidecar holds at most some thousand frames.
@@ -66,7 +67,8 @@ pub struct Limits {
     /// Events of an instance in a second; then it waits. One costs the host a microsecond, so this many keep a core busy,
     /// if a reader takes them as fast; models say a thousandth of it.
     pub events_per_second: usize,
-    /// Inputs handed over in one call: bounds the time between two looks at the mailbox.
+    /// Outputs of sidecars and sockets handed over in one call: bounds the time between two looks at the mailbox. Of turns
+    /// that begin, one call gets `prompt_bytes` of conversations, and the one that passes it.
     pub batch_inputs: usize,
     /// Inputs that wait for an instance. A full mailbox stops the readers of sockets and pipes, and so the sender.
     pub mailbox: usize,
@@ -80,6 +82,9 @@ pub struct Limits {
     pub sessions: usize,
     /// Turns open at once on an instance.
     pub turns: usize,
+    /// HTTP requests of an instance that are under way, or whose end it has not heard yet: one for each turn, one for each
+    /// question, and some besides. Those that wait for their place among the tenant's (`EgressLimits::in_flight`) count.
+    pub requests: usize,
     /// Timers of an instance.
     pub timers: usize,
     /// How long a turn may take in all, when its request does not say. Longer than a long answer of a slow model.
@@ -166,6 +171,7 @@ impl Default for Limits {
             turn_events: 1_024,
             sessions: 1_024,
             turns: 256,
+            requests: 320,
             timers: 1_024,
             turn_deadline: Duration::from_secs(600),
             cancel_grace: Duration::from_secs(15),

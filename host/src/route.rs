@@ -1,10 +1,10 @@
 //! One conversation with several models to answer it: the next is asked when one cannot and another may.
 
-use crate::bindings::llm::provider::errors::Verdict;
+use crate::bindings::llm::provider::errors::{Error as ProviderError, Verdict};
 use crate::bindings::llm::provider::events::{Event, Finished, Notice, NoticeKind};
 use crate::bindings::llm::provider::types::Message;
 use crate::error::{HostError, TurnError};
-use crate::retry::Seam;
+use crate::retry::{Seam, cancelled};
 use crate::session::{Session, TurnRequest, user_message};
 use crate::turn::Turn;
 use std::collections::VecDeque;
@@ -175,6 +175,9 @@ impl RoutedTurn {
     /// Asks candidates until one takes the question: one that is left alone for now takes none.
     async fn start(&mut self) -> Result<(), TurnError> {
         loop {
+            if self.cancelled {
+                return Err(cancelled(false).into());
+            }
             let Some(candidate) = self.candidates.get(self.at) else {
                 return Err(HostError::Closed.into());
             };
@@ -186,10 +189,16 @@ impl RoutedTurn {
                     self.state = State::Running(Box::new(turn));
                     return Ok(());
                 }
-                Err(error) if self.goes_on(&error) => self.switch(&error),
+                Err(error) if self.goes_on(&error) || self.left_alone(&error) => self.switch(&error),
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// A breaker refused before anything was asked, and there is another.
+    fn left_alone(&self, error: &TurnError) -> bool {
+        let refused = |error: &ProviderError| matches!(error.verdict, Verdict::RetryAfter(_)) && !error.request_sent;
+        error.provider().is_some_and(refused) && self.at + 1 < self.candidates.len()
     }
 
     fn goes_on(&self, error: &TurnError) -> bool {

@@ -71,7 +71,7 @@ impl TurnRequest {
     }
 
     /// Bytes of everything a model reads.
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let blocks = self.history.iter().flat_map(|message| &message.blocks).map(block_size);
         let tools = self.tools.iter().map(|tool| tool.definition());
         let tools = tools.map(|tool| tool.name.len() + tool.description.len() + tool.parameters.len());

@@ -13,6 +13,7 @@ use crate::secret::{SecretGrant, Secrets};
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// One tenant of a host. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub(crate) struct Inner {
     /// The host's, tightened by the policy.
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
+    /// How many instances it has had.
+    pub(crate) instances: AtomicU64,
     /// How the providers do that this tenant asks. Never shared with another.
     pub(crate) providers: Registry,
     pub(crate) ledger: Arc<Ledger>,
@@ -55,6 +58,7 @@ impl Tenant {
         Self(Arc::new(Inner {
             id: TenantId((u128::from(drawn()) << 64) | u128::from(drawn())),
             seed,
+            instances: AtomicU64::new(0),
             ledger: Arc::new(Ledger::new(policy.quotas.clone())),
             cpu: host.0.cpu.share(),
             limits: policy.tighten(host.limits()),

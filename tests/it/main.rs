@@ -4,6 +4,7 @@
 mod contract;
 mod guests;
 mod mcp;
+mod measure;
 mod peers;
 mod real_cli;
 mod sandbox;

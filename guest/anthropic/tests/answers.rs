@@ -298,3 +298,30 @@ proptest! {
         let _ = Answer::default().whole(&data, &mut Vec::new());
     }
 }
+
+/// Legal JSON, of which no Rust string can be made.
+#[test]
+fn half_a_character_does_not_cost_the_answer() {
+    let written = r#"data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
+
+data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a\ud83d"}}
+
+data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"\ude00b"}}
+
+data: {"type":"content_block_stop","index":0}
+
+data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}
+
+"#;
+    let told = |pieces: &[Piece]| -> String {
+        pieces
+            .iter()
+            .filter_map(|piece| if let Piece::Delta(_, text) = piece { Some(text.as_str()) } else { None })
+            .collect()
+    };
+    assert_eq!(told(&pieces(written)), "a\u{fffd}\u{fffd}b");
+    let mut out = Vec::new();
+    let body = r#"{"type":"message","content":[{"type":"text","text":"a\udc00"}],"stop_reason":"end_turn"}"#;
+    Answer::default().whole(body, &mut out).unwrap();
+    assert_eq!(told(&out), "a\u{fffd}");
+}

@@ -43,8 +43,8 @@ pub(crate) enum Link {
     Ready { id: SidecarId },
     /// It has nothing to do and was asked to end; it may be started again.
     Resting { id: SidecarId },
-    /// It was asked to end.
-    Stopping { id: SidecarId },
+    /// It was asked to end, and is left to itself then.
+    Stopping { id: SidecarId, until: Instant },
     /// The instance is at its end. Nothing is started any more.
     Ended,
 }
@@ -58,7 +58,7 @@ impl Link {
             | Self::Handshake { id }
             | Self::Ready { id }
             | Self::Resting { id }
-            | Self::Stopping { id } => Some(*id),
+            | Self::Stopping { id, .. } => Some(*id),
         }
     }
 }
@@ -211,6 +211,7 @@ impl Copilot {
         self.tell_direct(&sessions);
         sessions.into_iter().for_each(|session| self.open_way(session));
         self.ask_waiting();
+        self.delete_left();
         self.note_idle();
     }
 
@@ -229,10 +230,11 @@ impl Copilot {
         self.link = if ended { Link::Ended } else { Link::Idle };
         self.idle_since = None;
         self.refuse_queries(failure);
+        self.remember_left();
         self.port.hang_up();
         self.names.clear();
         for session in self.sessions.values_mut() {
-            session.crashed();
+            self.left.extend(session.crashed());
         }
         self.fail_all(failure);
     }
@@ -240,6 +242,7 @@ impl Copilot {
     fn fail_all(&mut self, failure: &Failure) {
         for session in self.sessions.values_mut() {
             if let Some(run) = session.run.take() {
+                self.left.extend(run.has().map(str::to_owned));
                 run.turn.fail(failure.error(), &mut self.port.out);
             }
         }
@@ -252,21 +255,19 @@ impl Copilot {
         self.refuse_queries(&failure);
         self.port.give_up_all(None);
         self.idle_since = None;
-        let names = std::mem::take(&mut self.names);
         match self.link {
             Link::Ready { id } => {
-                self.link = Link::Stopping { id };
-                self.port.calls.clear(); // what is still open is of no interest any more
                 let timeout = self.port.config.shutdown_timeout_ms;
-                if self.port.peer.as_ref().is_some_and(|peer| peer.shared) {
-                    for name in names.keys() {
-                        let named = Named { session_id: name };
-                        self.port.request_within(timeout, "session.destroy", named, Purpose::Shutdown);
+                self.remember_left();
+                self.port.calls.clear(); // what is still open is of no interest any more
+                self.link = Link::Stopping { id, until: self.port.now.saturating_add(timeout) };
+                for name in self.leave_all() {
+                    for method in ["session.destroy", "session.delete"] {
+                        let named = Named { session_id: &name };
+                        self.port.request_within(timeout, method, named, Purpose::Farewell);
                     }
-                    self.leave_taken();
-                } else {
-                    self.port.request_within(timeout, "runtime.shutdown", Nothing {}, Purpose::Shutdown);
                 }
+                self.leave_taken();
             }
             Link::Starting { .. } | Link::Handshake { .. } | Link::Resting { .. } => self.stop_sidecar(),
             Link::Idle | Link::Backoff { .. } => {
@@ -277,11 +278,17 @@ impl Copilot {
         }
     }
 
-    /// A farewell was answered; after the last of them it is over.
+    /// A farewell was answered; after the last of them it is over. A process that others use goes on.
     pub(crate) fn leave_taken(&mut self) {
-        if self.port.calls.is_empty() {
-            self.stop_sidecar();
+        let Link::Stopping { until, .. } = self.link else { return };
+        if !self.port.calls.is_empty() {
+            return;
         }
+        if self.port.peer.as_ref().is_some_and(|peer| peer.shared) {
+            return self.stop_sidecar();
+        }
+        let timeout = until.saturating_sub(self.port.now);
+        self.port.request_within(timeout, "runtime.shutdown", Nothing {}, Purpose::Shutdown);
     }
 
     /// The process knows that it should end, or does not know the word: close its input.

@@ -48,13 +48,14 @@ impl Copilot {
                 );
                 self.abandon_sidecar(&Failure::of(Fault::Timeout, message));
             }
-            Purpose::Shutdown => self.stop_sidecar(),
+            Purpose::Shutdown | Purpose::Farewell => self.stop_sidecar(),
             Purpose::Rest => self.rested(),
             Purpose::Query(id, question) => {
                 let timeout = self.port.config.request_timeout_ms;
                 let message = format!("the Copilot CLI did not answer within {timeout} ms");
                 self.port.refuse_query(id, question, &Failure::of(Fault::Timeout, message));
                 self.port.probe();
+                self.note_idle();
             }
             Purpose::Step { step, session, turn, name } => {
                 if runs(self.sessions.get(&session), turn, &name) {
@@ -65,11 +66,11 @@ impl Copilot {
                 }
                 self.port.probe();
             }
-            Purpose::ToolAnswer
-            | Purpose::Permission
-            | Purpose::Abort { .. }
-            | Purpose::Destroy
-            | Purpose::Response(_) => self.port.probe(),
+            Purpose::Abort { name } | Purpose::Destroy { name } | Purpose::Delete { name } => {
+                self.left.insert(name);
+                self.port.probe();
+            }
+            Purpose::ToolAnswer | Purpose::Permission | Purpose::Response(_) => self.port.probe(),
         }
     }
 

@@ -1,14 +1,11 @@
 //! Answers to our requests, and the ends of turns.
 
-use crate::connection::Link;
 use crate::failure::{self, Failure};
 use crate::plugin::Copilot;
 use crate::port::{Purpose, Step};
-use crate::reconcile::Server;
-use crate::session::{Lost, Run, Stage, permission};
+use crate::session::{Lost, Run, permission};
 use crate::start::runs;
 use crate::wire::reply::{Sent, Taken};
-use crate::wire::request::Named;
 use llm_provider_core::classify::Fault;
 use llm_provider_core::rpc::{METHOD_NOT_FOUND, RpcError};
 use llm_provider_guest::log::Level;
@@ -25,7 +22,8 @@ impl Copilot {
             Purpose::Offer => self.offered(outcome),
             Purpose::Response(id) => self.response_taken(id, outcome),
             Purpose::Probe => self.port.probing = false,
-            Purpose::Shutdown => self.leave_taken(),
+            Purpose::Shutdown => self.stop_sidecar(),
+            Purpose::Farewell => self.leave_taken(),
             Purpose::Step { step, session, turn, name } => self.step_answered(step, session, turn, &name, outcome),
             Purpose::ToolAnswer | Purpose::Permission => {
                 if let Err(error) = outcome {
@@ -35,7 +33,9 @@ impl Copilot {
             Purpose::Abort { name } => self.destroy(&name),
             Purpose::Query(id, question) => self.told(id, question, outcome),
             Purpose::Rest => self.rested(),
-            Purpose::Destroy => {}
+            Purpose::Destroy { name } => self.delete(name),
+            // Versions that do not know it keep what they have.
+            Purpose::Delete { .. } => {}
         }
     }
 
@@ -95,9 +95,11 @@ impl Copilot {
         let Some(run) = session.run.take() else { return };
         session.lost = Some(Lost::Spoilt);
         run.tell_unknown(&mut self.port);
-        let (name, stage) = (run.name.clone(), run.stage);
+        let (name, stage) = (run.has().map(str::to_owned), run.stage);
         run.turn.fail(failure.error(), &mut self.port.out);
-        self.retire(&name, stage, abort);
+        if let Some(name) = name {
+            self.retire(&name, stage, abort);
+        }
         self.note_idle();
     }
 
@@ -127,48 +129,6 @@ impl Copilot {
         self.note_idle();
     }
 
-    /// Lets go of a server session that another takes the place of.
-    pub(crate) fn leave(&mut self, server: Server) {
-        match (server.cold, server.pending) {
-            (true, _) => {
-                self.names.remove(&server.name);
-            }
-            (false, Some(_)) => self.abort(&server.name),
-            (false, None) => self.destroy(&server.name),
-        }
-    }
-
-    /// Stops what runs in a server session, then lets go of it.
-    pub(crate) fn abort(&mut self, name: &str) {
-        self.port.give_up_all(Some(name));
-        self.names.remove(name);
-        if matches!(self.link, Link::Ready { .. }) {
-            let purpose = Purpose::Abort { name: name.to_owned() };
-            self.port.request("session.abort", Named { session_id: name }, purpose);
-        }
-    }
-
-    /// Lets go of the server session of a turn that did not end well.
-    fn retire(&mut self, name: &str, stage: Stage, abort: bool) {
-        self.names.remove(name);
-        match stage {
-            Stage::Waiting => {}
-            // Its opening is on its way; the answer finds nobody and lets go of it. Anything already open is let go here.
-            Stage::Opening => self.destroy(name),
-            Stage::Sending | Stage::Running if abort => self.abort(name),
-            Stage::Sending | Stage::Running => self.destroy(name),
-        }
-    }
-
-    /// Lets go of a server session.
-    pub(crate) fn destroy(&mut self, name: &str) {
-        self.port.give_up_all(Some(name));
-        self.names.remove(name);
-        if matches!(self.link, Link::Ready { .. }) {
-            self.port.request("session.destroy", Named { session_id: name }, Purpose::Destroy);
-        }
-    }
-
     /// The owner wants no more of a turn. It ends at once: its server session is left behind, so nothing late of it can
     /// reach another turn, and waiting for the CLI would only make the owner wait.
     pub(crate) fn cancel_turn(&mut self, turn: TurnId) {
@@ -195,9 +155,7 @@ impl Copilot {
         if let Some(run) = run {
             permission::decided(run, &answer.id, answer.decision, &mut self.port);
             run.heard = self.port.now;
-            if let Some(at) = run.deadline() {
-                self.port.arm(at);
-            }
+            run.arm(&mut self.port);
         }
     }
 
@@ -209,9 +167,7 @@ impl Copilot {
         };
         run.tools.answer(&run.name, answer.result, &run.turn, &mut self.port);
         run.heard = self.port.now;
-        if let Some(at) = run.deadline() {
-            self.port.arm(at);
-        }
+        run.arm(&mut self.port);
     }
 }
 

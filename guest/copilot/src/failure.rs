@@ -65,13 +65,17 @@ pub(crate) fn of_attempt(attempt: &Attempt) -> Failure {
 
 /// What the CLI says a turn failed of, with the last failed try and whether the model's last message was empty.
 pub(crate) fn reported(error: &event::Failure<'_>, attempt: Attempt, empty_message: bool) -> Failure {
-    let fault = if told::unauthenticated(&error.message) {
+    // A credential that could not be looked at was not refused, whatever else the text says.
+    let unreachable = error.status_code.is_none() && told::unreachable(&error.message);
+    let fault = if unreachable {
+        Fault::Transport
+    } else if told::unauthenticated(&error.message) {
         Fault::Unauthenticated
     } else if told::prompt_too_long(&error.message) {
         Fault::PromptTooLong
     } else if told::session_lost(&error.message) {
         Fault::SessionLost
-    } else if error.status_code.is_none() && (attempt.transport || told::unreachable(&error.message)) {
+    } else if error.status_code.is_none() && attempt.transport {
         Fault::Transport
     } else if empty_message {
         Fault::EmptyAnswer
@@ -82,7 +86,7 @@ pub(crate) fn reported(error: &event::Failure<'_>, attempt: Attempt, empty_messa
         fault,
         status: error.status_code.or(attempt.status),
         code: error.error_code.as_ref().map(|code| code.0.to_string()).or(attempt.code),
-        class: Some(error.error_type.to_string()),
+        class: (!unreachable).then(|| error.error_type.to_string()),
         request_id: error.provider_call_id.as_ref().map(|id| id.0.to_string()).or(attempt.request_id),
         retry_after: attempt.hints.retry_after,
         should_retry: attempt.hints.should_retry,
@@ -93,12 +97,12 @@ pub(crate) fn reported(error: &event::Failure<'_>, attempt: Attempt, empty_messa
 
 /// A request of ours that the CLI refused. Nearly all refusals have the code -32603, so the text must tell.
 pub(crate) fn refused(what: &str, error: &RpcError) -> Failure {
-    let fault = if told::unauthenticated(&error.message) {
+    let fault = if told::unreachable(&error.message) {
+        Fault::Transport
+    } else if told::unauthenticated(&error.message) {
         Fault::Unauthenticated
     } else if told::session_lost(&error.message) {
         Fault::SessionLost
-    } else if told::unreachable(&error.message) {
-        Fault::Transport
     } else {
         Fault::Provider
     };
@@ -150,13 +154,14 @@ pub(crate) mod told {
     }
 
     /// The model's endpoint could not be reached or its answer not be read, where no `model.call_failure` came before:
-    /// section 2, rows "garbage", "RST" and "connection refused".
+    /// section 2, rows "garbage", "RST" and "connection refused". Nor could GitHub, to ask it about a token: section 5.
     pub(crate) fn unreachable(message: &str) -> bool {
         [
             "Could not connect to local model provider",
             "[ENOTFOUND]",
             "Connection reset by peer",
             "error sending request",
+            "network fetch failed",
         ]
         .iter()
         .any(|text| message.contains(text))
@@ -179,14 +184,14 @@ pub(crate) mod told {
                 "Execution failed: InvalidArg, No GitHub OAuth token or Copilot HMAC key provided"
             ));
             assert!(unauthenticated(
-                "Request session.create failed with message: Authentication failed: Failed to validate SDK token: \
-                 network fetch failed"
+                "GitHub token validation failed: Failed to fetch Copilot user info: 401 Unauthorized"
             ));
             assert!(prompt_too_long(
                 "Request exceeds the model's prompt budget after reserving output (200035 tokens; limit 128000). \
                  Reduce context or compact before continuing."
             ));
             assert!(unreachable("Could not connect to local model provider at http://127.0.0.1:9/v1"));
+            assert!(unreachable("Failed to validate SDK token: network fetch failed: request failed"));
             assert!(!session_lost("not found") && !unauthenticated("authentication") && !prompt_too_long("prompt"));
         }
     }

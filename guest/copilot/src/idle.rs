@@ -3,6 +3,7 @@
 use crate::connection::Link;
 use crate::plugin::Copilot;
 use crate::port::Purpose;
+use crate::session::{Chill, Lost};
 use crate::wire::request::Nothing;
 use llm_provider_guest::effects::SidecarEffect;
 use llm_provider_guest::events::NoticeKind;
@@ -45,19 +46,27 @@ impl Copilot {
     /// It has ended as it was asked to. What it had in memory is on disk; whoever came meanwhile has it started again.
     pub(crate) fn woken(&mut self) {
         self.link = Link::Idle;
+        self.remember_left();
         self.port.hang_up();
         self.names.clear();
         self.restarts.rested();
+        let mut unkept = Vec::new();
         for session in self.sessions.values_mut() {
-            session.server = session.server.take().filter(|server| server.durable).map(|mut server| {
-                server.cold = true;
-                server
-            });
-            if let Some(run) = &mut session.run
-                && run.chill()
-            {
-                let message = "the session is taken up again; the Copilot CLI was just being ended".to_owned();
-                run.turn.notice(NoticeKind::Resumed, message, &mut self.port.out);
+            self.left.extend(session.rested());
+            let Some(run) = &mut session.run else { continue };
+            match run.chill() {
+                Chill::Same => {}
+                Chill::Woken => {
+                    let message = "the session is taken up again; the Copilot CLI was just being ended".to_owned();
+                    run.turn.notice(NoticeKind::Resumed, message, &mut self.port.out);
+                }
+                Chill::Unkept => unkept.push(session.id),
+            }
+        }
+        for id in unkept {
+            match self.reseed(id, Lost::Unkept) {
+                Ok(old) => self.delete(old),
+                Err(failure) => self.fail_turn(id, &failure, false),
             }
         }
         let waited_for = self.sessions.values().any(|session| session.run.is_some()) || !self.queries.is_empty();

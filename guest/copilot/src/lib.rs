@@ -12,6 +12,7 @@
 //!   cancel, a compaction or a crash the next turn gets a session with a new name, so that late events of the old one
 //!   have nowhere to go.
 //! - Session names are never used twice: the CLI silently hands out what it knows under a name.
+//! - A server session that is left is deleted, with the prompts that the CLI keeps of it: now, or by the next CLI.
 //! - Nothing is written to a sidecar before it was announced as started, or after it was stopped.
 //! - Every turn ends with one terminal event, on every path; [`llm_provider_core::turn::Turn`] makes a second impossible.
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ mod egress;
 mod failure;
 mod frames;
 mod idle;
+mod leave;
 mod oneshot;
 mod options;
 mod plugin;

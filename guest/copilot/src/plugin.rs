@@ -15,7 +15,7 @@ use llm_provider_guest::errors::Error;
 use llm_provider_guest::provider::{Input, Setup};
 use llm_provider_guest::sidecar::SidecarId;
 use llm_provider_guest::types::{Instant, QueryId, SessionId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The Copilot plugin in the mode its configuration asks for.
 #[derive(Debug)]
@@ -69,6 +69,8 @@ pub struct Copilot {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Which conversation a server session belongs to. Names that are not in here have no one to listen.
     pub(crate) names: BTreeMap<String, SessionId>,
+    /// Server sessions that were left while there was no sidecar, and are on disk.
+    pub(crate) left: BTreeSet<String>,
     /// Questions about the provider that wait for the sidecar.
     pub(crate) queries: Vec<(QueryId, Question)>,
     /// Since when the sidecar has nothing to do.
@@ -91,6 +93,7 @@ impl Plugin for Copilot {
             decoder: Decoder::default(),
             sessions: BTreeMap::new(),
             names: BTreeMap::new(),
+            left: BTreeSet::new(),
             queries: Vec::new(),
             idle_since: None,
         })

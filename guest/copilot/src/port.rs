@@ -28,6 +28,8 @@ pub(crate) enum Purpose {
     Probe,
     /// A polite end of the process.
     Shutdown,
+    /// The end of a session, before that of the process.
+    Farewell,
     /// A step on the way to a turn's answer. The name is that of the server session.
     Step { step: Step, session: SessionId, turn: TurnId, name: String },
     /// The answer to a tool call.
@@ -40,8 +42,10 @@ pub(crate) enum Purpose {
     Rest,
     /// Stop the turn of a session that will not be used again; then let go of it.
     Abort { name: String },
-    /// Let go of a session.
-    Destroy,
+    /// Let go of a session, then delete it.
+    Destroy { name: String },
+    /// Delete a session.
+    Delete { name: String },
     /// A part of a response of the model's endpoint; none once the response is over.
     Response(Option<RequestId>),
 }

@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::plugin::Copilot;
 use crate::port::{Port, Purpose, Step};
 use crate::reconcile::{self, Answers, Plan};
-use crate::session::{Lost, Run, Session, Stage};
+use crate::session::{Lost, Place, Run, Session, Stage};
 use crate::wire::request;
 use llm_provider_core::classify::Fault;
 use llm_provider_core::digest::{Chain, Fields};
@@ -51,11 +51,13 @@ impl Copilot {
         let lost = session.lost.take();
         tell(&turn, &way, lost, &mut self.port);
         let old = session.server.take();
-        let (name, leave) = match (&way, old) {
-            (Plan::Append(_) | Plan::Resume { .. } | Plan::Answer(_), Some(server)) => (server.name, None),
-            (_, old) => (session.next_name(self.port.seed), old),
+        let (place, leave) = match (&way, old) {
+            (Plan::Append(_) | Plan::Resume { .. } | Plan::Answer(_), Some(server)) => {
+                (Place { name: server.name, durable: server.durable }, None)
+            }
+            (_, old) => (Place { name: session.next_name(self.port.seed), durable: true }, old),
         };
-        session.run = Some(Run::new(turn, way, name, options, asked.history));
+        session.run = Some(Run::new(turn, way, place, options, asked.history));
         self.idle_since = None;
         if let Some(old) = leave {
             self.leave(old);
@@ -102,28 +104,35 @@ impl Copilot {
     /// The server does not have the session that a turn was going to use (it was deleted, or its home was lost). Nothing
     /// has reached the model: the turn takes a new session with the whole conversation, once. False when it may not.
     pub(crate) fn fall_back(&mut self, id: SessionId) -> bool {
-        let seed = self.port.seed;
         let Some(session) = self.sessions.get_mut(&id) else { return false };
-        let name = session.next_name(seed);
         let Some(run) = &mut session.run else { return false };
         let shown = run.turn.reach();
         if run.fell_back || shown.output_seen || shown.tools_ran || matches!(run.way, Plan::Create { .. }) {
             return false;
         }
-        let Ok(way) = reconcile::create(&run.messages, || nonce(seed, run.turn.id(), &run.messages)) else {
-            return false;
-        };
+        run.fell_back = true;
         let waited = matches!(run.way, Plan::Answer(_));
-        let old = std::mem::replace(&mut run.name, name);
-        (run.way, run.fell_back, run.stage) = (way, true, Stage::Waiting);
-        tell(&run.turn, &run.way, Some(Lost::Forgotten), &mut self.port);
+        let Ok(old) = self.reseed(id, Lost::Forgotten) else { return false };
         if waited {
             self.abort(&old);
         } else {
-            self.names.remove(&old);
+            self.delete(old);
         }
         self.open_way(id);
         true
+    }
+
+    /// Puts a turn that has not reached the model into a new session with the whole conversation. Gives the old one's name.
+    pub(crate) fn reseed(&mut self, id: SessionId, lost: Lost) -> Result<String, Failure> {
+        let gone = || Failure::of(Fault::SessionLost, "the turn has no session");
+        let seed = self.port.seed;
+        let session = self.sessions.get_mut(&id).ok_or_else(gone)?;
+        let name = session.next_name(seed);
+        let run = session.run.as_mut().ok_or_else(gone)?;
+        let way = reconcile::create(&run.messages, || nonce(seed, run.turn.id(), &run.messages))?;
+        (run.way, run.stage, run.durable) = (way, Stage::Waiting, true);
+        tell(&run.turn, &run.way, Some(lost), &mut self.port);
+        Ok(std::mem::replace(&mut run.name, name))
     }
 }
 
@@ -161,6 +170,7 @@ fn tell(turn: &Turn, plan: &Plan, lost: Option<Lost>, port: &mut Port) {
                 Some(Lost::Crash) => "the Copilot CLI had ended",
                 Some(Lost::Spoilt) => "the last turn left the session in doubt",
                 Some(Lost::Forgotten) => "the Copilot CLI did not have the session any more",
+                Some(Lost::Unkept) => "the Copilot CLI was ended and had not kept all of the session",
                 None => "the history is not the one the session has",
             };
             notice(NoticeKind::ReSeeded, &format!("the conversation was put into a new session: {why}"));
@@ -218,9 +228,7 @@ fn begin(run: &mut Run, port: &mut Port) {
     run.heard = port.now;
     run.turn.request_sent();
     run.turn.attempt(&mut port.out);
-    if let Some(at) = run.deadline() {
-        port.arm(at);
-    }
+    run.arm(port);
 }
 
 /// Opens a session or takes it up again, with everything.

@@ -387,6 +387,28 @@ fn refusals_of_the_cli_are_classified() {
     let message = "Request session.create failed with message: Authentication failed: Failed to validate SDK token: x";
     rig.refuse("session.create", -32603, message);
     assert_eq!(rig.failed(turn).error.kind, ErrorKind::Authentication);
+    // A credential that could not be looked at was not refused.
+    for prefix in ["Authentication failed: Failed to validate SDK token", "GitHub token validation failed"] {
+        let mut rig = Rig::new(GITHUB);
+        let turn = rig.ask(vec![user("one")]);
+        rig.connect();
+        let cause = "network fetch failed: request failed: error sending request for url (https://api.github.com/x)";
+        let message = format!("Request session.create failed with message: {prefix}: {cause}");
+        rig.refuse("session.create", -32603, &message);
+        let error = rig.failed(turn).error;
+        assert_eq!(error.kind, ErrorKind::Transport);
+        assert!(matches!(error.verdict, Verdict::RetryAfter(_)), "{:?}", error.verdict);
+        let turn = rig.ask(vec![user("one")]);
+        rig.answer("session.destroy", json!({"success": false}));
+        let (name, _) = rig.open();
+        rig.event(
+            &name,
+            "session.error",
+            json!({"errorType": "authentication", "message": format!("{prefix}: {cause}")}),
+        );
+        rig.event(&name, "session.idle", json!({}));
+        assert_eq!(rig.failed(turn).error.kind, ErrorKind::Transport);
+    }
     let (mut rig, _) = ready();
     let turn = rig.ask(vec![user("one"), assistant("1"), user("two")]);
     rig.refuse("session.send", -32603, "Request session.send failed with message: it is Tuesday");

@@ -224,6 +224,14 @@ fn a_refusal_of_the_hosts_is_a_permission_error_and_no_second_try() {
     }
     let (mut rig, turn, name, _) = running(HOSTED);
     request(&mut rig, "r", &name);
+    rig.http_failed(1, FailureKind::Exhausted, "the quota is used up");
+    let error = rig.failed(turn).error;
+    assert_eq!((error.kind, error.verdict), (ErrorKind::Quota, Verdict::RetryAfter(90_000)));
+    assert_eq!(error.retry_after, Some(90_000));
+    assert_eq!(told(&rig)["error"]["code"], "EDQUOT");
+    assert!(rig.methods().contains(&"session.abort"), "the CLI's own retries are cut short");
+    let (mut rig, turn, name, _) = running(HOSTED);
+    request(&mut rig, "r", &name);
     rig.http_failed(1, FailureKind::Broken, "cut");
     assert_eq!(told(&rig), json!({"requestId": "r", "data": "", "error": {"message": "cut", "code": "ECONNRESET"}}));
     assert!(!rig.monitor.ended(turn), "what may pass is the CLI's to repeat");

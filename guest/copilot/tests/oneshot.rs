@@ -140,7 +140,12 @@ fn a_start_that_fails_is_told_apart_by_its_text() {
     };
     let of = |name: &str| failed(&transcript(&format!("06_{name}.stderr.txt")), Some(1));
     assert_eq!(of("no_provider_no_auth"), (ErrorKind::Authentication, Verdict::Surface, true));
-    assert_eq!(of("no_provider_fake_token"), (ErrorKind::Authentication, Verdict::Surface, true));
+    // It was made without a network: "Your token may still be valid. Check your network connection and try again."
+    let (kind, verdict, hint) = of("no_provider_fake_token");
+    assert!(kind == ErrorKind::Transport && matches!(verdict, Verdict::RetryAfter(_)) && hint, "{kind:?} {verdict:?}");
+    let refused =
+        failed("Error: Authentication token found but could not be validated.\n\n  401 Unauthorized", Some(1));
+    assert_eq!(refused, (ErrorKind::Authentication, Verdict::Surface, true));
     assert_eq!(of("no_model"), (ErrorKind::InvalidRequest, Verdict::Surface, true));
     assert_eq!(of("offline_no_provider"), (ErrorKind::InvalidRequest, Verdict::Surface, true));
     assert_eq!(of("bad_flag"), (ErrorKind::Protocol, Verdict::Surface, true));

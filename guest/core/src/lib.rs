@@ -7,6 +7,7 @@
 //! - [`lines`]: messages of one line each, bounded and incremental.
 //! - [`rpc`]: JSON-RPC 2.0: open calls with purpose and deadline, incoming messages, bodies that carry secrets.
 //! - [`sse`]: server-sent events, bounded and incremental.
+//! - [`surrogate`]: half characters in JSON.
 //! - [`digest`]: fingerprints of histories and tool sets.
 //! - [`turn`]: the event side of a turn, with exactly one terminal event.
 //! - [`classify`]: from the facts of a failure to what it means.
@@ -31,4 +32,5 @@ pub mod offer;
 pub mod response;
 pub mod rpc;
 pub mod sse;
+pub mod surrogate;
 pub mod turn;

@@ -346,3 +346,19 @@ proptest! {
         let _ = Answer::default().whole(&data, &mut Vec::new());
     }
 }
+
+/// Legal JSON, of which no Rust string can be made.
+#[test]
+fn half_a_character_does_not_cost_the_answer() {
+    let chunk = r#"{"candidates":[{"content":{"parts":[{"text":"a\ud83d"}],"role":"model"},"finishReason":"STOP"}]}"#;
+    let want =
+        [Piece::Open(0, Kind::Text), delta(0, "a\u{fffd}"), Piece::Close(0, None), Piece::Stopped(FinishReason::Stop)];
+    assert_eq!(pieces(&format!("data: {chunk}\n\n")), want);
+    for body in [chunk.to_owned(), format!("[{chunk}]")] {
+        let mut out = Vec::new();
+        let mut answer = Answer::default();
+        answer.whole(&body, &mut out).unwrap();
+        answer.end(&mut out).unwrap();
+        assert_eq!(out, want);
+    }
+}

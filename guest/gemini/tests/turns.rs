@@ -7,6 +7,7 @@ use llm_provider_core::completion::Effect;
 use llm_provider_gemini::Gemini;
 use llm_provider_guest::errors::{ErrorKind, Verdict};
 use llm_provider_guest::events::Event;
+use llm_provider_guest::http_types::FailureKind;
 use llm_provider_guest::types::{Block, FinishReason, Message, ToolCall, ToolOwner, ToolResult};
 use llmp_dialect_rig::{Host, body, called, last, sent, told, tool_options};
 use rig::{parts, stop, stream, text, user};
@@ -135,4 +136,41 @@ fn a_list_that_was_not_streamed_is_an_answer_too() {
     let effects = host.respond(sent(&effects).unwrap().0, 200, JSON, &list);
     assert_eq!(told(&effects).blocks, [text("a")]);
     assert!(matches!(last(&effects), Some(Event::Finished(_))));
+}
+
+/// A service that says with every chunk that it has stopped has not said so when the connection breaks.
+#[test]
+fn a_reason_that_comes_with_every_chunk_is_none_when_the_connection_breaks() {
+    let with_reason = |text: &str| {
+        let mut chunk = parts(json!([{"text": text}]));
+        chunk["candidates"][0]["finishReason"] = json!("STOP");
+        chunk
+    };
+    let usage = json!({"usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 2}});
+    let table = [
+        // Once, at the end: an answer that is complete is one.
+        (vec![parts(json!([{"text": "all"}])), stop("STOP"), usage.clone()], true),
+        (vec![parts(json!([{"text": "all"}])), with_reason(""), with_reason("")], true),
+        (vec![with_reason("some"), with_reason(" more")], false),
+        (vec![with_reason("some"), with_reason(" more"), usage], false),
+        (vec![with_reason(""), parts(json!([{"functionCall": {"name": "now", "args": {}}}]))], false),
+    ];
+    for (chunks, complete) in table {
+        let mut host = start();
+        ask(&mut host, vec![user(vec![text("hi")])], ToolOwner::Return);
+        let id = host.newest();
+        host.accept(id);
+        host.chunk(id, stream(&chunks).as_bytes());
+        host.broken(id, FailureKind::Broken, true);
+        if complete {
+            assert_eq!(host.finished(1).reason, FinishReason::Stop, "{chunks:?}");
+        } else {
+            assert_eq!(host.failed(1).error.kind, ErrorKind::Transport, "{chunks:?}");
+        }
+        // The same with an end of its own is complete.
+        let mut host = start();
+        let effects = ask(&mut host, vec![user(vec![text("hi")])], ToolOwner::Return);
+        host.respond(sent(&effects).unwrap().0, 200, SSE, &stream(&chunks));
+        host.finished(1);
+    }
 }

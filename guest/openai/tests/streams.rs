@@ -182,3 +182,38 @@ proptest! {
         survives(&responses(), &events);
     }
 }
+
+/// Legal JSON, of which no Rust string can be made.
+#[test]
+fn half_a_character_does_not_cost_the_answer() {
+    let chat_stream = r#"data: {"choices":[{"delta":{"content":"a\ud83d"}}]}
+
+data: {"choices":[{"delta":{"content":"b"},"finish_reason":"stop"}]}
+
+data: [DONE]
+
+"#;
+    let responses_stream = r#"data: {"type":"response.output_item.added","output_index":0,"item":{"type":"message","id":"m","content":[]}}
+
+data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"item_id":"m","delta":"a\ud83d"}
+
+data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"item_id":"m","delta":"b"}
+
+data: {"type":"response.completed","response":{"status":"completed","output":[{"type":"message","id":"m","content":[{"type":"output_text","text":"a\ud83db"}]}]}}
+
+"#;
+    let chat_whole = r#"{"choices":[{"message":{"content":"a\ud83db"},"finish_reason":"stop"}]}"#;
+    let responses_whole =
+        r#"{"status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"a\ud83db"}]}]}"#;
+    for (api, stream, whole) in [(chat(), chat_stream, chat_whole), (responses(), responses_stream, responses_whole)] {
+        let (streamed, end) = read(&api, stream.as_bytes(), &[]);
+        end.unwrap();
+        let mut out = Vec::new();
+        let mut reader = api.reader(&ask());
+        reader.whole(whole, &mut out).unwrap();
+        reader.end(&mut out).unwrap();
+        for pieces in [streamed, out] {
+            assert_eq!(answer(&pieces).blocks, [("text a\u{fffd}b".to_owned(), None)], "{pieces:?}");
+        }
+    }
+}

@@ -6,8 +6,10 @@
 //! # Invariants
 //! - Nothing is published unless its digest was right (or the caller waived that for an override address) and it went
 //!   through [`unpack`]'s rules. Publishing is one rename: a reader sees the old tree, no tree, or the new tree.
-//! - One download at a time per version and platform, over all processes of the machine: a lock file.
+//! - One download at a time per version and platform, over all processes of the machine: a [`Lock`] on a file.
 //! - A credential goes only to the origin and path it is bound to in npm's configuration.
+//! - A project's `.npmrc`, which may have come with a clone, names registries and logins and nothing else, no variables.
+//! - Who can change what comes without TLS does not say what a program must hash to, whatever a redirect leads to.
 //! - No environment variable is read here and no process is started: values and a [`Runner`] come from the caller.
 //!
 //! ```no_run
@@ -52,3 +54,4 @@ pub use runner::{Runner, Running, ShortCommand};
 pub use secret::Secret;
 /// Versions, as the public types carry them.
 pub use semver::Version;
+pub use store::Lock;

@@ -52,7 +52,7 @@ async fn at(given: &Given<PathBuf>, request: &Request) -> Result<Located, Error>
     }
     let license = program_version::license_beside(&path);
     let origin = Origin::Path { named_by: given.from.clone() };
-    Ok(Located { path, version, origin, verified: Verified::Nothing, license })
+    Ok(Located { path, version, origin, verified: Verified::Nothing, digest: None, license })
 }
 
 fn check_minimum(what: &str, version: &Version, request: &Request) -> Result<(), Error> {

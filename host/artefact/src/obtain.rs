@@ -8,7 +8,7 @@ use url::Url;
 use crate::fetch::registry::{Listing, conventional_archive, listing};
 use crate::fetch::{Fetcher, Received, download, release, shown};
 use crate::locate::check;
-use crate::npm::{self, Settings, is_loopback};
+use crate::npm::{self, Settings};
 use crate::program_version::PackageJson;
 use crate::store::{Lock, Slot, Staging, State, Unpacked};
 use crate::unpack::{Layout, UnpackProblem, unpack};
@@ -174,10 +174,10 @@ impl Target<'_> {
                 registry: shown(&settings.registry),
                 what: what(),
             }),
-            (None, Some(_)) if listing.from.scheme() != "https" && !is_loopback(&listing.from) => {
-                Err(Error::PlainDigest { what: what(), url: shown(&listing.from) })
-            }
-            (None, Some(listed)) => Ok((listed, Verified::Metadata)),
+            (None, Some(listed)) => match &listing.plain {
+                Some(plain) => Err(Error::PlainDigest { what: what(), url: shown(plain) }),
+                None => Ok((listed, Verified::Metadata)),
+            },
             (None, None) => Err(Error::NoDigest { what: what(), url: shown(&listing.from) }),
         }
     }
@@ -185,9 +185,10 @@ impl Target<'_> {
     async fn try_release(&self, place: &Url) -> Result<Located, Error> {
         let fetcher = Fetcher::new(&self.request.egress, None, &self.request.limits)?;
         let asset = release::asset(&fetcher, place, self.request).await?;
-        let (expected, verified) = match self.request.integrity {
-            Some(given) => (given, Verified::Given),
-            None => (asset.integrity, Verified::ReleaseSums),
+        let (expected, verified) = match (self.request.integrity, asset.plain) {
+            (Some(given), _) => (given, Verified::Given),
+            (None, Some(plain)) => return Err(Error::PlainDigest { what: self.request.what(), url: shown(&plain) }),
+            (None, None) => (asset.integrity, Verified::ReleaseSums),
         };
         let origin = Origin::Release { url: shown(place) };
         let (address, expected, layout) = (asset.archive, Some(expected), Layout::Bare);

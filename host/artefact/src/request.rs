@@ -50,7 +50,7 @@ pub struct Request {
     /// Whether the product's release archives may be used in the end. They are checked against the release's own sums,
     /// not against a pin: an npm package and a release archive of one version have different digests.
     pub allow_release: bool,
-    /// Where releases are, instead of the product's own place.
+    /// Where releases are, instead of the product's own place. Without TLS, loopback excepted, only with a digest given.
     pub release_base: Option<Url>,
     /// The digest the archive must have. Goes before pins and metadata, whatever the source.
     pub integrity: Option<Integrity>,
@@ -217,6 +217,8 @@ pub struct Located {
     pub origin: Origin,
     /// What made sure that it is the publisher's.
     pub verified: Verified,
+    /// The digest of the program's own file, where it lies in the cache.
+    pub digest: Option<Integrity>,
     /// The licence text that came with it.
     pub license: Option<PathBuf>,
 }

@@ -137,6 +137,7 @@ async fn what_cannot_be_used_is_refused_with_its_place() {
         ("registry=http://r.example/\nstrict-ssl=false", "strict-ssl"),
         ("registry=not an address", "registry"),
         ("registry=file:///tmp/", "registry"),
+        ("registry=robot:hunter2@registry.example/npm/", "registry"),
         ("registry=http://${UNSET}/", "registry"),
         ("registry=http://r.example/\nca=garbage", "ca"),
         ("registry=http://r.example/\ncafile=~/.npmrc", "cafile"),
@@ -146,6 +147,7 @@ async fn what_cannot_be_used_is_refused_with_its_place() {
         let error = machine.resolve().await.unwrap_err();
         assert!(matches!(&error, Error::NpmSetting { key: at, .. } if at == key), "{line}: {error}");
         assert!(error.to_string().contains("home/.npmrc") && error.hint().is_some(), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
 }
 
@@ -186,6 +188,7 @@ async fn npm_is_asked_last() {
     let asked = npm.1.lock().unwrap().clone();
     assert_eq!(asked[0].args, ["config", "get", "registry"]);
     assert!(!format!("{:?}", asked[0].env).contains("secret") && format!("{:?}", asked[0].env).contains("/h"));
+    assert!(asked[0].env.contains(&("npm_config_global".into(), "true".into())), "it reads no project's file");
 
     inputs.runner = Some(Arc::new(Npm(Err("exit status 1"), Mutex::default())));
     let error = resolve(&inputs, "@github").await.unwrap_err();

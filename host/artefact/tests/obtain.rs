@@ -12,7 +12,7 @@ mod registry;
 
 use std::time::Duration;
 
-use llm_provider_artefact::{Error, Given, Lookup, Origin, Progress, Verified, locate, obtain};
+use llm_provider_artefact::{Error, Given, Integrity, Lookup, Origin, Progress, Verified, locate, obtain};
 use registry::*;
 
 fn silent(_: Progress) {}
@@ -43,6 +43,8 @@ async fn a_package_is_fetched_once_and_then_found() {
     let bytes = package().len() as u64;
     assert!(seen.contains(&Progress::Downloading { bytes, total: Some(bytes) }), "{seen:?}");
     assert_eq!(seen.last(), Some(&Progress::Published));
+
+    assert_eq!(first.digest, Some(Integrity::from_sha256_hex(&sha256_hex(&program())).unwrap()));
 
     let second = obtain(&request, &silent).await.unwrap();
     assert_eq!((second.origin, second.path), (Origin::Cache, expected));

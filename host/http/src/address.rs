@@ -81,7 +81,13 @@ fn classify_v6(address: Ipv6Addr) -> AddressClass {
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => AddressClass::Unspecified,
         [0, 0, 0, 0, 0, 0, 0, 1] => AddressClass::Loopback,
-        [0xfd00, 0x0ec2, ..] => AddressClass::Metadata, // EC2's metadata service
+        // EC2's own net. Of the other clouds the one address each: the nets around them are in use as private ones.
+        [0xfd00, 0x0ec2, ..] => AddressClass::Metadata,
+        [0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254] => AddressClass::Metadata, // Google
+        [0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe] => AddressClass::Metadata, // Oracle
+        [0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042] => AddressClass::Metadata, // Scaleway
+        [0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1] => AddressClass::Metadata, // Linode
+        [0xfd00, 0x0100, 0, 0, 0, 0, 0x0100, 0x0200] => AddressClass::Metadata, // Alibaba
         [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => AddressClass::UniqueLocal,
         [0xfe80..=0xfebf, ..] => AddressClass::LinkLocal,
         [0xff00..=0xffff, ..] => AddressClass::Multicast,
@@ -200,6 +206,16 @@ mod tests {
         ("fbff::1", AddressClass::Reserved),
         ("fc00::1", AddressClass::UniqueLocal),
         ("fd00:ec2::254", AddressClass::Metadata),
+        ("fd20:ce::254", AddressClass::Metadata),
+        ("fd20:ce::253", AddressClass::UniqueLocal),
+        ("fd00:c1::a9fe:a9fe", AddressClass::Metadata),
+        ("fd00:c1::1", AddressClass::UniqueLocal),
+        ("fd00:42::42", AddressClass::Metadata),
+        ("fd00:42::1", AddressClass::UniqueLocal),
+        ("fd00:a9fe:a9fe::1", AddressClass::Metadata),
+        ("fd00:a9fe:a9fe::2", AddressClass::UniqueLocal),
+        ("fd00:100::100:200", AddressClass::Metadata),
+        ("fd00:100::1", AddressClass::UniqueLocal),
         ("fdff::1", AddressClass::UniqueLocal),
         ("fe00::1", AddressClass::Reserved),
         ("fe80::1", AddressClass::LinkLocal),

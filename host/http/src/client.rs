@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, Method, Proxy, redirect, retry};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::{Sent, tracked};
 use crate::error::{EgressError, Failure, FailureKind};
@@ -13,6 +12,7 @@ use crate::exchange::{EventSink, Exchange};
 use crate::headers;
 use crate::limits::EgressLimits;
 use crate::origin::Origin;
+use crate::places::{Place, Places};
 use crate::policy::{Allowed, Decision, EgressPolicy, Reach};
 use crate::request::Request;
 use crate::resolve::{Resolver, Screen, SystemResolver};
@@ -46,7 +46,7 @@ struct Inner {
     /// A client per origin, since what a name may lead to depends on the origin and a client has one resolver. So a
     /// pooled connection can never serve an origin with a narrower grant than the one it was made for.
     clients: BTreeMap<Origin, Client>,
-    slots: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Egress {
@@ -56,7 +56,7 @@ impl Egress {
     ///
     /// [`EgressError::Client`] where the HTTP client refuses its configuration.
     pub fn new(policy: EgressPolicy, limits: EgressLimits) -> Result<Self, EgressError> {
-        Self::with_resolver(policy, limits, Arc::new(SystemResolver))
+        Self::with_resolver(policy, limits, Arc::new(SystemResolver::default()))
     }
 
     /// The same with name resolution of one's own. What it returns is screened like any answer.
@@ -75,8 +75,8 @@ impl Egress {
             let client = client(&policy, &limits, Arc::clone(&resolver), reach, tls.clone())?;
             clients.insert(origin.clone(), client);
         }
-        let slots = Arc::new(Semaphore::new(limits.in_flight));
-        Ok(Self { inner: Arc::new(Inner { policy, limits, clients, slots }) })
+        let places = Places::new(&limits);
+        Ok(Self { inner: Arc::new(Inner { policy, limits, clients, places }) })
     }
 
     /// What the policy says to a URL.
@@ -108,14 +108,17 @@ impl Egress {
         }
         let client = self.inner.clients.get(&allowed.origin);
         let client = client.ok_or_else(|| denied("the policy does not grant it".to_owned()))?.clone();
-        let slot = Arc::clone(&self.inner.slots).try_acquire_owned();
-        let slot = slot.map_err(|_| denied(format!("more than {} requests at once", limits.in_flight)))?;
+        let place = self.inner.places.ask(request.body.len());
+        let place = place.ok_or_else(|| {
+            let message = format!("{} requests are under way, and as many wait as may", limits.in_flight);
+            Failure::unsent(FailureKind::Busy, message)
+        })?;
         let first_byte = request.first_byte_timeout.map_or(limits.first_byte, |wanted| wanted.min(limits.first_byte));
         let (body, sent) = tracked(request.body);
         let mut wire = reqwest::Request::new(method, allowed.url);
         *wire.headers_mut() = headers;
         *wire.body_mut() = (!sent.is_empty()).then(|| reqwest::Body::wrap(body));
-        Ok(Prepared { client, wire, sent, first_byte, origin: allowed.origin, slot })
+        Ok(Prepared { client, wire, sent, first_byte, origin: allowed.origin, place })
     }
 
     fn check_url(&self, url: &str) -> Result<Allowed, Failure> {
@@ -137,7 +140,7 @@ pub(crate) struct Prepared {
     pub(crate) sent: Sent,
     pub(crate) first_byte: Duration,
     pub(crate) origin: Origin,
-    pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) place: Place,
 }
 
 fn denied(message: String) -> Failure {
@@ -169,8 +172,10 @@ fn client(
         .connect_timeout(limits.connect)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
-        .http1_max_headers(limits.response_headers)
-        .http2_max_header_list_size(u32::try_from(limits.response_header_bytes).unwrap_or(u32::MAX))
+        // Twice what may come: what is a little too much is for `headers::incoming` to refuse, by its name. Here it would
+        // be a broken connection, after which a request that was paid for is sent again.
+        .http1_max_headers(limits.response_headers.saturating_mul(2))
+        .http2_max_header_list_size(u32::try_from(limits.response_header_bytes.saturating_mul(2)).unwrap_or(u32::MAX))
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW);
     let builder = match policy.proxy() {

@@ -26,6 +26,9 @@ pub enum EgressError {
 pub enum FailureKind {
     /// The policy or a limit refused it. Nothing was sent.
     Denied,
+    /// The tenant has as many requests under way as it may, and no place came free in time. Nothing was sent; later it may
+    /// be.
+    Busy,
     /// The request is malformed. Nothing was sent.
     Invalid,
     /// The name has no address. Nothing was sent.

@@ -48,6 +48,7 @@ mod exchange;
 mod headers;
 mod limits;
 mod origin;
+mod places;
 mod policy;
 mod request;
 mod resolve;

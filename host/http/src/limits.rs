@@ -5,15 +5,20 @@ use std::time::Duration;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// The limits of one [`Egress`](crate::Egress), so of one tenant. A request that passes one fails with
+/// The limits of one [`Egress`](crate::Egress), so of one tenant. A request that passes one of sizes fails with
 /// [`FailureKind::Denied`](crate::FailureKind::Denied) before anything is sent; a response that passes one, with
 /// [`FailureKind::TooLarge`](crate::FailureKind::TooLarge).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EgressLimits {
     /// Requests at once. A tenant's eight busy sessions at four requests each; every one holds a socket and up to half
-    /// a MiB of buffers. Further ones are refused, not queued: the plugin owns the waiting.
+    /// a MiB of buffers. Further ones wait for their place, for half of their time to the first byte at most: a request that
+    /// is sent late is paid for and then given up.
     pub in_flight: usize,
+    /// Bytes of the requests that wait for their place, each with 64 KiB beside its body: as much as the bodies of those
+    /// under way may have. That is a thousand with a history of 200 KiB, four times a tenant's turns. What comes beyond
+    /// fails at once with [`FailureKind::Busy`](crate::FailureKind::Busy).
+    pub waiting_bytes: usize,
     /// Bytes of a URL: what common servers take (8 KiB request line).
     pub url_bytes: usize,
     /// Headers of a request: the APIs of providers want fewer than twenty.
@@ -37,7 +42,8 @@ pub struct EgressLimits {
     pub resolve: Duration,
     /// The wait for a connection: name, TCP and TLS.
     pub connect: Duration,
-    /// The wait for the head of the response, from the call on. Reasoning models take most of a minute.
+    /// The wait for the head of the response, from the call on, the wait for a place included. Reasoning models take most
+    /// of a minute.
     pub first_byte: Duration,
     /// The wait for more of the body. Providers send a comment line every 15 to 30 s.
     pub between_bytes: Duration,
@@ -49,6 +55,7 @@ impl Default for EgressLimits {
     fn default() -> Self {
         Self {
             in_flight: 32,
+            waiting_bytes: 256 * MIB,
             url_bytes: 8 * KIB,
             request_headers: 64,
             request_header_bytes: 32 * KIB,

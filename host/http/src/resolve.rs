@@ -5,12 +5,14 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::address::{AddressClass, classify};
@@ -29,17 +31,50 @@ pub trait Resolver: Send + Sync + 'static {
     fn resolve(&self, host: String) -> Resolving;
 }
 
-/// The operating system's resolver.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemResolver;
+/// Lookups of all tenants at once. Each keeps a thread of the runtime's pool for blocking work, also when nobody waits for
+/// it any more: a name server that is silent keeps it for half a minute. The pool has 512 threads, on which plugins compute
+/// too; a lookup takes milliseconds, so that a sixteenth of them is thousands a second.
+static LOOKUPS: Semaphore = Semaphore::const_new(32);
+
+/// Lookups of one resolver at once, so of one tenant: a quarter, so that one whose names lead to a silent name server does
+/// not keep the others waiting.
+const OWN_LOOKUPS: usize = 8;
+
+/// The operating system's resolver. Its lookups are few at once, its own and those of all resolvers together; the others
+/// wait, within the caller's deadline.
+#[derive(Clone, Debug)]
+pub struct SystemResolver {
+    own: Arc<Semaphore>,
+}
+
+impl Default for SystemResolver {
+    fn default() -> Self {
+        Self { own: Arc::new(Semaphore::new(OWN_LOOKUPS)) }
+    }
+}
 
 impl Resolver for SystemResolver {
     fn resolve(&self, host: String) -> Resolving {
-        Box::pin(async move {
-            let addresses = tokio::net::lookup_host((host, 0)).await?;
-            Ok(addresses.map(|address| address.ip()).collect())
-        })
+        let look_up = move || Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect());
+        Box::pin(bounded(Arc::clone(&self.own), &LOOKUPS, look_up))
     }
+}
+
+/// Computes on a thread for blocking work, once both have a place. The places come back when the work ends, not when it is
+/// given up: a thread cannot be.
+async fn bounded<T: Send + 'static>(
+    own: Arc<Semaphore>,
+    all: &'static Semaphore,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let own = own.acquire_owned().await.map_err(io::Error::other)?;
+    let all = all.acquire().await.map_err(io::Error::other)?;
+    let done = spawn_blocking(move || {
+        let done = work();
+        drop((all, own));
+        done
+    });
+    done.await?
 }
 
 /// Why a name leads nowhere.
@@ -104,12 +139,14 @@ impl Resolve for Screen {
 
 #[cfg(test)]
 mod tests {
-    use super::{Resolver, Resolving, Screen, ScreenError};
+    use super::{Resolver, Resolving, Screen, ScreenError, SystemResolver, bounded};
     use crate::address::AddressClass;
     use crate::policy::Reach;
     use std::net::IpAddr;
-    use std::sync::Arc;
-    use std::time::Duration;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex, mpsc};
+    use std::time::{Duration, Instant};
+    use tokio::sync::Semaphore;
 
     struct Fixed(Vec<IpAddr>);
 
@@ -141,6 +178,52 @@ mod tests {
         let inside = screened(Some(Reach::Public), &["10.0.0.1"]).await.unwrap_err();
         assert!(matches!(inside, ScreenError::Refused { class: AddressClass::Private, .. }), "{inside}");
         assert!(matches!(screened(Some(Reach::Public), &[]).await, Err(ScreenError::NoAddress { .. })));
+    }
+
+    /// Waits until that many lookups run, then a little for more.
+    async fn run_exactly(running: &AtomicUsize, wanted: usize) {
+        let begin = Instant::now();
+        while running.load(Ordering::SeqCst) != wanted {
+            assert!(begin.elapsed() < Duration::from_secs(20), "{running:?}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(running.load(Ordering::SeqCst), wanted);
+    }
+
+    #[tokio::test]
+    async fn lookups_that_were_given_up_still_count() {
+        static ALL: Semaphore = Semaphore::const_new(3);
+        let (go_on, held) = mpsc::channel::<()>();
+        let (held, running) = (Arc::new(Mutex::new(held)), Arc::new(AtomicUsize::new(0)));
+        let ask = |own: &Arc<Semaphore>| {
+            let (held, running) = (Arc::clone(&held), Arc::clone(&running));
+            bounded(Arc::clone(own), &ALL, move || {
+                running.fetch_add(1, Ordering::SeqCst);
+                let _ = held.lock().unwrap().recv();
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            })
+        };
+        let [one, other] = [(); 2].map(|()| Arc::new(Semaphore::new(2)));
+        for _ in 0..4 {
+            assert!(tokio::time::timeout(Duration::from_millis(20), ask(&one)).await.is_err());
+        }
+        run_exactly(&running, 2).await;
+        for _ in 0..4 {
+            assert!(tokio::time::timeout(Duration::from_millis(20), ask(&other)).await.is_err());
+        }
+        run_exactly(&running, 3).await;
+        drop(go_on);
+        run_exactly(&running, 0).await;
+        tokio::time::timeout(Duration::from_secs(20), ask(&one)).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_system_knows_this_machine() {
+        let found = SystemResolver::default().resolve("localhost".to_owned()).await.unwrap();
+        assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback), "{found:?}");
+        assert!(SystemResolver::default().resolve("nowhere.invalid".to_owned()).await.is_err());
     }
 
     #[tokio::test]

@@ -76,8 +76,13 @@ async fn converse(
 }
 
 async fn transfer(prepared: Prepared, limits: &EgressLimits, sink: &impl EventSink) -> Result<(), Stop> {
-    let Prepared { client, wire, sent, first_byte, slot, .. } = prepared;
-    let answer = timeout(first_byte, client.execute(wire)).await;
+    let Prepared { client, wire, sent, first_byte, place, .. } = prepared;
+    let (asked, patience) = (Instant::now(), first_byte / 2);
+    let slot = place.take(patience).await.ok_or_else(|| {
+        let message = format!("no place among {} requests at once within {}", limits.in_flight, seconds(patience));
+        Failure::unsent(FailureKind::Busy, message)
+    })?;
+    let answer = timeout(first_byte.saturating_sub(asked.elapsed()), client.execute(wire)).await;
     let mut response = match answer {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => return Err(Failure::of_send(&error, sent.maybe()).into()),

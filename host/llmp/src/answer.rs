@@ -1,6 +1,6 @@
 //! Follows one turn to its end on the screen, with Ctrl-C cancelling it.
 
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Asked, Failure, FailureKind};
 use crate::line::Lines;
 use crate::permission::{Question, Questions};
 use crate::printer::{Printer, Screen, Terminal};
@@ -34,6 +34,7 @@ enum Next {
 pub(crate) async fn show(
     mut turn: RoutedTurn,
     form: Form,
+    to: &Asked,
     signals: &mut Signals,
     mut person: Option<Person<'_>>,
 ) -> Result<Finished, Failure> {
@@ -44,21 +45,24 @@ pub(crate) async fn show(
             _ = signals.next() => Next::Stop,
             question = asked(person.as_mut()) => Next::Asked(question),
         };
-        let item = match next {
-            Next::Item(item) => item,
-            Next::Stop if stopping => return Err(interrupted()),
-            Next::Stop => {
-                stopping = true;
-                turn.cancel();
-                continue;
-            }
+        let heard = match next {
+            Next::Item(item) => Some(item),
+            Next::Stop => None,
             Next::Asked(question) => {
                 printer.end(&mut screen).map_err(unwritable)?;
-                if let Some(person) = &mut person {
-                    question.put(person.lines).await;
+                if put(question, person.as_mut(), signals).await.is_ok() {
+                    continue;
                 }
-                continue;
+                None
             }
+        };
+        let Some(item) = heard else {
+            if stopping {
+                return Err(Failure::interrupted());
+            }
+            stopping = true;
+            turn.cancel();
+            continue;
         };
         let Some(item) = item else { return Err(Failure::usage("the turn ended without an answer", "try again")) };
         let shown = match form {
@@ -66,7 +70,7 @@ pub(crate) async fn show(
             Form::Text => item.as_ref().map_or(Ok(()), |event| printer.event(event, &mut screen)),
         };
         shown.map_err(unwritable)?;
-        if let Some(end) = ended(item) {
+        if let Some(end) = ended(item, to) {
             if form == Form::Text {
                 printer.end(&mut screen).map_err(unwritable)?;
             }
@@ -82,7 +86,13 @@ async fn asked(person: Option<&mut Person<'_>>) -> Question {
     }
 }
 
-fn ended(item: Result<Event, TurnError>) -> Option<Result<Finished, Failure>> {
+/// Puts a question to the person, unless a signal comes first: then it is a no.
+async fn put(question: Question, person: Option<&mut Person<'_>>, signals: &mut Signals) -> Result<(), Failure> {
+    let Some(person) = person else { return Ok(()) };
+    signals.unless_stopped(question.put(person.lines)).await
+}
+
+fn ended(item: Result<Event, TurnError>, to: &Asked) -> Option<Result<Finished, Failure>> {
     match item {
         Ok(Event::Finished(finished)) => {
             if let Some(why) = cut_short(&finished.reason) {
@@ -91,7 +101,7 @@ fn ended(item: Result<Event, TurnError>) -> Option<Result<Finished, Failure>> {
             Some(Ok(finished))
         }
         Ok(_) => None,
-        Err(error) => Some(Err(error.into())),
+        Err(error) => Some(Err(to.failure(error))),
     }
 }
 
@@ -102,10 +112,6 @@ fn cut_short(reason: &FinishReason) -> Option<&'static str> {
         FinishReason::ContentFilter => Some("the provider's content filter took the answer or a part of it"),
         FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => None,
     }
-}
-
-fn interrupted() -> Failure {
-    Failure { kind: FailureKind::Interrupted, message: "interrupted".into(), hint: None }
 }
 
 /// A reader that has gone away (`| head`) is not worth a message.

@@ -81,7 +81,8 @@ fn npm_inputs(
     working_dir: &Path,
     runner: Arc<dyn Runner>,
 ) -> Result<npm::Inputs, Failure> {
-    let home = env.home()?.unwrap_or_else(|| working_dir.to_owned());
+    // Without a home there is nothing below it; the working directory is no stand-in, since its files may be a stranger's.
+    let home = env.home()?.unwrap_or_else(|| PathBuf::from("/dev/null"));
     let (env, network) = (env.clone(), network.clone());
     let lookup = move |name: &str| {
         env.lookup(name).filter(|value| !value.is_empty()).or_else(|| match name {

@@ -2,7 +2,7 @@
 
 use crate::args::Catalog;
 use crate::config::{self, Resolved};
-use crate::failure::Failure;
+use crate::failure::{Asked, Failure, FailureKind};
 use crate::setup::{Asker, Foundation};
 use crate::{Surroundings, output};
 use llm_provider_host::wit::catalog::{Allowance, Model};
@@ -29,10 +29,19 @@ pub(crate) async fn models(asked: Catalog, surroundings: &Surroundings) -> Resul
     }
     failures.iter().for_each(Failure::tell);
     output::data(&text).map_err(unwritable)?;
-    match failures.len() {
-        0 => Ok(()),
-        count => Err(Failure::usage(format!("{count} providers did not tell their models"), "see above")),
-    }
+    all(&failures)
+}
+
+/// All failures as one, which were told. It is the providers' fault when none is anybody else's.
+fn all(failures: &[Failure]) -> Result<(), Failure> {
+    let message = match failures.len() {
+        0 => return Ok(()),
+        1 => "one provider did not tell its models".to_owned(),
+        count => format!("{count} providers did not tell their models"),
+    };
+    let theirs = failures.iter().all(|failure| failure.kind == FailureKind::Provider);
+    let kind = if theirs { FailureKind::Provider } else { FailureKind::Usage };
+    Err(Failure { kind, message, hint: Some("see above".to_owned()) })
 }
 
 async fn models_of(
@@ -41,21 +50,28 @@ async fn models_of(
 ) -> Result<(String, Vec<Model>), Failure> {
     let resolved = resolved?;
     let name = resolved.provider.value.name().to_owned();
-    let foundation = Foundation::new(&resolved, Asker::Nobody, surroundings)?;
-    let instance = foundation.answerer(&resolved, true).await?.instance;
-    let told = instance.models().await;
-    instance.close().await;
-    Ok((name, told?))
+    match told(&resolved, surroundings).await {
+        Ok(models) => Ok((name, models)),
+        Err(failure) => Err(failure.of(&name)),
+    }
+}
+
+async fn told(resolved: &Resolved, surroundings: &Surroundings) -> Result<Vec<Model>, Failure> {
+    let foundation = Foundation::new(resolved, Asker::Nobody, surroundings)?;
+    let answerer = foundation.answerer(resolved, true).await?;
+    let told = answerer.instance.models().await;
+    answerer.instance.close().await;
+    told.map_err(|error| Asked::of(resolved).failure(error))
 }
 
 /// Shows what is left.
 pub(crate) async fn quota(asked: Catalog, surroundings: &Surroundings) -> Result<(), Failure> {
     let resolved = surroundings.resolve(&asked.choice)?;
     let foundation = Foundation::new(&resolved, Asker::Nobody, surroundings)?;
-    let instance = foundation.answerer(&resolved, true).await?.instance;
-    let told = instance.quota().await;
-    instance.close().await;
-    let allowances = told?;
+    let answerer = foundation.answerer(&resolved, true).await?;
+    let told = answerer.instance.quota().await;
+    answerer.instance.close().await;
+    let allowances = told.map_err(|error| Asked::of(&resolved).failure(error))?;
     let text = if asked.json { lines(allowances.iter().map(allowance_json)) } else { quota_table(&allowances) };
     output::data(&text).map_err(unwritable)
 }
@@ -165,6 +181,18 @@ mod tests {
         assert_eq!(lines[1], "p/a              128000  yes     ?      -");
         assert_eq!(lines[2], "p/long\\u{1b}[2J  128000  yes     ?      low,high");
         assert_eq!(model_json("p", &model("a", &[]))["context-window"], 128_000);
+    }
+
+    #[test]
+    fn the_worst_failure_says_whose_fault_it_is() {
+        let failure = |kind| Failure { kind, message: "m".into(), hint: None };
+        let kind = |kinds: &[FailureKind]| {
+            let failures: Vec<_> = kinds.iter().map(|kind| failure(*kind)).collect();
+            all(&failures).err().map(|failure| failure.kind)
+        };
+        assert_eq!(kind(&[]), None);
+        assert_eq!(kind(&[FailureKind::Provider, FailureKind::Provider]), Some(FailureKind::Provider));
+        assert_eq!(kind(&[FailureKind::Provider, FailureKind::Usage]), Some(FailureKind::Usage));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use crate::answer::{self, Form, Person};
 use crate::args::Choice;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::{Asked, Failure, FailureKind};
 use crate::line::{Line, Lines};
 use crate::output::{self, tell};
 use crate::permission::{self, Questions};
 use crate::setup;
-use crate::signals::Signals;
+use crate::signals::{Signals, Stop};
 use crate::{Surroundings, json};
 use llm_provider_host::{Route, TurnRequest, Usage};
 
@@ -21,18 +21,20 @@ Ctrl-C cancels an answer that is coming. A line that ends with \\ goes on in the
 pub(crate) async fn run(choice: Choice, surroundings: &Surroundings) -> Result<(), Failure> {
     let resolved = surroundings.resolve(&choice)?;
     let lines = Lines::open(&resolved.data_dir.value)?;
-    let mut signals =
-        Signals::listen().map_err(|error| Failure::usage(format!("cannot listen for Ctrl-C: {error}"), "try again"))?;
+    let mut signals = Signals::listen()?;
     let (ask_person, questions) = permission::asking();
-    let ready = setup::prepare(&resolved, setup::Asker::Person(ask_person), surroundings).await?;
+    let preparing = Box::pin(setup::prepare(&resolved, setup::Asker::Person(ask_person), surroundings));
+    let ready = signals.unless_stopped(preparing).await??;
     tell(&format!("talking to {}; /help shows the commands", resolved.provider.value.name()));
-    let mut chat = Chat { route: ready.route(), request: ready.request.clone(), usage: Vec::new(), questions };
+    let (asked, request) = (ready.asked.clone(), ready.request.clone());
+    let mut chat = Chat { asked, route: ready.route(), request, usage: Vec::new(), questions };
     let ended = chat.talk(lines, &mut signals).await;
-    ready.close().await;
+    ready.close(&mut signals).await;
     ended
 }
 
 struct Chat {
+    asked: Asked,
     route: Route,
     request: TurnRequest,
     usage: Vec<Usage>,
@@ -49,7 +51,10 @@ enum Next {
 impl Chat {
     async fn talk(&mut self, mut lines: Lines, signals: &mut Signals) -> Result<(), Failure> {
         loop {
-            let line = match lines.next().await? {
+            let line = next_line(&mut lines, signals).await?;
+            // A Ctrl-C for what is over must not cancel what comes.
+            signals.begin().await?;
+            let line = match line {
                 Line::Text(line) => line,
                 Line::Cancelled => {
                     tell("/quit or Ctrl-D ends the conversation");
@@ -72,10 +77,13 @@ impl Chat {
     /// Asks; a failure of the provider is told and the conversation goes on.
     async fn ask(&mut self, prompt: &str, lines: &mut Lines, signals: &mut Signals) -> Result<(), Failure> {
         let person = Person { questions: &mut self.questions, lines };
-        let answered = match self.route.send(prompt, self.request.clone()).await {
-            Ok(turn) => answer::show(turn, Form::Text, signals, Some(person)).await,
-            Err(error) => Err(error.into()),
+        let asking = Box::pin(self.route.send(prompt, self.request.clone()));
+        let answered = match signals.unless_stopped(asking).await {
+            Ok(Ok(turn)) => answer::show(turn, Form::Text, &self.asked, signals, Some(person)).await,
+            Ok(Err(error)) => Err(self.asked.failure(error)),
+            Err(stopped) => Err(stopped),
         };
+        signals.go_on()?;
         match answered {
             Ok(finished) => self.usage.push(finished.usage),
             Err(failure) if failure.kind == FailureKind::ReaderGone => return Err(failure),
@@ -113,6 +121,22 @@ impl Chat {
             sum.premium_requests += usage.premium_requests;
         }
         tell(&format!("{} answers: {}", self.usage.len(), json::of_usage(&sum)));
+    }
+}
+
+/// The next line. Ctrl-C drops what stands there, termination ends the conversation. On a terminal the editor sees the key
+/// itself; elsewhere the signal comes here.
+async fn next_line(lines: &mut Lines, signals: &mut Signals) -> Result<Line, Failure> {
+    let stop = tokio::select! {
+        line = lines.next() => return line,
+        stop = signals.next() => stop,
+    };
+    match stop {
+        Stop::Interrupt => {
+            lines.drop_begun();
+            Ok(Line::Cancelled)
+        }
+        Stop::Terminate => Err(Failure::interrupted()),
     }
 }
 

@@ -1,5 +1,9 @@
 //! How the program fails: one line that says what and where, a hint, an exit code.
 
+mod asked;
+
+pub(crate) use asked::Asked;
+
 use crate::output;
 use llm_provider_host::{HostError, TurnError};
 use std::process::ExitCode;
@@ -21,7 +25,7 @@ pub(crate) enum FailureKind {
     Provider,
     /// Arguments or configuration are wrong, or the machine does not give what is needed.
     Usage,
-    /// The person pressed Ctrl-C.
+    /// A signal ended it: Ctrl-C, or a termination.
     Interrupted,
     /// Whoever read stdout has gone away: nothing to tell, nobody to tell it to.
     ReaderGone,
@@ -30,6 +34,16 @@ pub(crate) enum FailureKind {
 impl Failure {
     pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: FailureKind::Usage, message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// A signal ended it.
+    pub(crate) fn interrupted() -> Self {
+        Self { kind: FailureKind::Interrupted, message: "interrupted".into(), hint: None }
+    }
+
+    /// The same, with the name of whom it is about.
+    pub(crate) fn of(self, name: &str) -> Self {
+        Self { message: format!("{name}: {}", self.message), ..self }
     }
 
     /// Says it on stderr.
@@ -55,20 +69,43 @@ impl Failure {
 
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
-        Self { kind: FailureKind::Usage, hint: error.hint(), message: error.to_string() }
+        Self { kind: fault_of(&error), hint: error.hint(), message: error.to_string() }
     }
 }
 
 impl From<TurnError> for Failure {
     fn from(error: TurnError) -> Self {
         if error.is_cancelled() {
-            return Self { kind: FailureKind::Interrupted, message: "interrupted".into(), hint: None };
+            return Self::interrupted();
         }
         let kind = match &error {
-            TurnError::Host(HostError::TurnDeadline(_)) => FailureKind::Provider,
-            TurnError::Host(_) => FailureKind::Usage,
+            TurnError::Host(error) => fault_of(error),
             _ => FailureKind::Provider,
         };
         Self { kind, message: error.to_string(), hint: error.hint() }
+    }
+}
+
+/// Silence is the provider's fault.
+fn fault_of(error: &HostError) -> FailureKind {
+    match error {
+        HostError::TurnDeadline(_) | HostError::QueryDeadline(_) => FailureKind::Provider,
+        _ => FailureKind::Usage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn silence_is_the_providers_fault() {
+        let time = Duration::from_secs(1);
+        for error in [HostError::TurnDeadline(time), HostError::QueryDeadline(time)] {
+            assert_eq!(Failure::from(TurnError::Host(error)).kind, FailureKind::Provider);
+        }
+        assert_eq!(Failure::from(HostError::QueryDeadline(time)).kind, FailureKind::Provider);
+        assert_eq!(Failure::from(TurnError::Host(HostError::Closed)).kind, FailureKind::Usage);
     }
 }

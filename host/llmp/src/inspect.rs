@@ -43,6 +43,7 @@ pub(crate) fn as_text(inspection: &Inspection, limits: &Limits) -> String {
     let said = &inspection.description;
     let mut page =
         Page(format!("{} {}: {}\n", printable(&said.name), printable(&said.version), printable(&said.summary)));
+    page.line("digest", &inspection.digest.to_string());
     page.line("size", &format!("{} bytes (at most {})", inspection.size, limits.component_bytes));
     page.line("memory", &memory(inspection, limits));
     page.list("dialects", said.dialects.iter().map(|text| printable(text)));
@@ -101,6 +102,7 @@ fn as_value(inspection: &Inspection, limits: &Limits) -> Value {
         .collect();
     json!({
         "description": inspection.description,
+        "digest": inspection.digest.to_string(),
         "capabilities": capabilities,
         "imports": inspection.imports,
         "size": inspection.size,
@@ -129,7 +131,7 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use llm_provider_host::SecretWanted;
+    use llm_provider_host::{Digest, SecretWanted};
 
     fn copilot() -> Inspection {
         inspect(llm_provider_bundle::COPILOT, "x", &Limits::default()).unwrap()
@@ -143,6 +145,11 @@ mod tests {
         (inspection.initial_memory, inspection.maximum_memory) = (1_114_112, None);
         inspection.description.origins = vec!["https://api.example".into()];
         let page = as_text(&inspection, &Limits::default());
+        // A policy knows the plugin by these bytes' sum, and so writes it.
+        let sum = Digest::of(llm_provider_bundle::COPILOT);
+        let digest = format!("\ndigest: {sum}\n");
+        assert!(sum.to_string().starts_with("sha256:") && page.contains(&digest), "{page}");
+        let page = page.replace(&digest, "\n");
         let beginning = "copilot 1.2.3: GitHub Copilot, or an endpoint of one's own, through the official Copilot CLI\n\
             size: 12345 bytes (at most 16777216)\n\
             memory: starts with 1088 KiB, declares no maximum (the host allows 256 MiB)\n\
@@ -184,6 +191,7 @@ mod tests {
     fn json_has_the_fields() {
         let value = as_value(&copilot(), &Limits::default());
         assert_eq!(value["description"]["name"], "copilot");
+        assert_eq!(value["digest"], Digest::of(llm_provider_bundle::COPILOT).to_string());
         assert_eq!(value["capabilities"][0]["name"], "http");
         assert_eq!(value["limits"]["memory-bytes"], 268_435_456);
         assert_eq!(value["size"], llm_provider_bundle::COPILOT.len());

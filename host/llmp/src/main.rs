@@ -43,9 +43,14 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Flags, variables and files as one configuration.
+    /// Flags, variables and files as one configuration. What will probably not work as meant is told at once.
     pub(crate) fn resolve(&self, choice: &Choice) -> Result<Resolved, Failure> {
-        config::resolve(&flags(choice), &self.environment, &self.working_dir).map(|(resolved, _)| resolved)
+        let (resolved, report) = config::resolve(&flags(choice), &self.environment, &self.working_dir)?;
+        for problem in &report.problems {
+            let line = format!("warning: {}; hint: {}", problem.message, problem.hint);
+            output::tell(&config::printable(&line));
+        }
+        Ok(resolved)
     }
 
     /// Where the Copilot CLI is to come from.
@@ -121,13 +126,51 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::usage(format!("cannot start threads: {error}"), "end some programs and try again"))
 }
 
-/// Logs go to stderr, and only when asked for.
+/// Logs go to stderr, and only when asked for. What rmcp logs has the words of MCP servers in it, secrets not masked.
 fn log_to_stderr(verbose: u8) {
-    let level = match verbose {
-        0 => "off",
-        1 => "info,llmp=debug,llm_provider_host=debug",
-        _ => "debug",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(levels(verbose)));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+fn levels(verbose: u8) -> &'static str {
+    match verbose {
+        0 => "off",
+        1 => "info,llmp=debug,llm_provider_host=debug,rmcp=off",
+        _ => "debug,rmcp=off",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("sound").write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn words_of_mcp_servers_are_not_logged() {
+        for verbose in [1, 2, 3] {
+            let kept = Kept::default();
+            let writer = kept.clone();
+            let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(levels(verbose)));
+            tracing::subscriber::with_default(subscriber.with_writer(move || writer.clone()).finish(), || {
+                tracing::info!(target: "rmcp::service", "received notification: canary-7");
+                tracing::error!(target: "rmcp::transport::async_rw", "canary-7");
+                tracing::info!(target: "llm_provider_mcp::server", "a line of ours");
+            });
+            let said = String::from_utf8(kept.0.lock().expect("sound").clone()).expect("text");
+            assert!(said.contains("a line of ours") && !said.contains("canary"), "{verbose}: {said}");
+        }
+    }
 }

@@ -60,14 +60,22 @@ impl Printer {
                 screen.tell(&format!("note: {}", output::plain(&notice.message)));
                 Ok(())
             }
+            Event::Finished(_) => self.finish(screen),
             _ => Ok(()),
         }
     }
 
-    /// Ends the answer's last line.
+    /// The answer is whole. When it repeats only a part of what was printed, the rest of that is void.
+    fn finish(&mut self, screen: &mut impl Screen) -> io::Result<()> {
+        match self.repeated.take() {
+            Some(whole) if whole.trim_end() != self.printed.trim_end() => self.replace(&whole, screen),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the last line of what was printed.
     pub(crate) fn end(&mut self, screen: &mut impl Screen) -> io::Result<()> {
-        let open = !self.printed.is_empty() && !self.printed.ends_with('\n');
-        if open { screen.answer("\n") } else { Ok(()) }
+        if is_open(&self.printed) { screen.answer("\n") } else { Ok(()) }
     }
 
     fn block(&mut self, kind: &BlockKind, screen: &mut impl Screen) -> io::Result<()> {
@@ -76,9 +84,9 @@ impl Printer {
                 self.thinking = true;
                 screen.tell("note: the model is thinking");
             }
-            // A second text, after a tool call, begins on a line of its own.
-            BlockKind::Text if self.repeated.is_none() && !self.printed.is_empty() && !self.printed.ends_with('\n') => {
-                return self.print("\n\n", screen);
+            // A second text, after a tool call, begins on a line of its own; so it does when it is repeated.
+            BlockKind::Text if is_open(self.repeated.as_ref().unwrap_or(&self.printed)) => {
+                return self.text("\n\n", screen);
             }
             BlockKind::ToolCall(call) => screen.tell(&format!("note: the model calls {}", output::plain(&call.name))),
             BlockKind::Thinking | BlockKind::Text => {}
@@ -97,10 +105,18 @@ impl Printer {
             let more = more.to_owned();
             return self.print(&more, screen);
         }
-        screen.tell("note: what was printed above is void; the answer comes whole:");
+        self.replace(&repeated, screen)
+    }
+
+    /// Prints another answer than the one that stands there.
+    fn replace(&mut self, whole: &str, screen: &mut impl Screen) -> io::Result<()> {
+        screen.tell(match whole {
+            "" => "note: what was printed above is void; the answer is empty",
+            _ => "note: what was printed above is void; the answer comes whole:",
+        });
         self.end(screen)?;
         self.printed.clear();
-        self.print(&repeated, screen)
+        self.print(whole, screen)
     }
 
     fn print(&mut self, text: &str, screen: &mut impl Screen) -> io::Result<()> {
@@ -109,10 +125,15 @@ impl Printer {
     }
 }
 
+/// Whether a text has a last line that is not ended.
+fn is_open(text: &str) -> bool {
+    !text.is_empty() && !text.ends_with('\n')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use llm_provider_host::wit::events::Delta;
+    use llm_provider_host::wit::events::{Delta, Finished};
 
     #[derive(Default)]
     struct Recorded {
@@ -131,14 +152,36 @@ mod tests {
         }
     }
 
-    fn show(parts: &[Option<&str>]) -> Recorded {
+    fn delta(text: &str) -> Event {
+        Event::TextDelta(Delta { index: 0, text: text.to_owned() })
+    }
+
+    fn text_block() -> Event {
+        Event::BlockStarted(BlockStart { index: 0, kind: BlockKind::Text })
+    }
+
+    fn abandoned() -> Event {
+        Event::AttemptAbandoned("reset".into())
+    }
+
+    fn finished() -> Event {
+        let reason = llm_provider_host::FinishReason::Stop;
+        let usage = llm_provider_host::Usage {
+            model_calls: 1,
+            input_tokens: 0,
+            output_tokens: 0,
+            reasoning_tokens: 0,
+            cache_read_tokens: 0,
+            cache_write_tokens: 0,
+            premium_requests: 0.0,
+        };
+        Event::Finished(Finished { reason, usage, model: None, provider_request_id: None })
+    }
+
+    fn show(events: &[Event]) -> Recorded {
         let (mut printer, mut screen) = (Printer::default(), Recorded::default());
-        for part in parts {
-            let event = match part {
-                Some(text) => Event::TextDelta(Delta { index: 0, text: (*text).to_owned() }),
-                None => Event::AttemptAbandoned("reset".into()),
-            };
-            printer.event(&event, &mut screen).expect("recorded");
+        for event in events {
+            printer.event(event, &mut screen).expect("recorded");
         }
         printer.end(&mut screen).expect("recorded");
         screen
@@ -146,15 +189,44 @@ mod tests {
 
     #[test]
     fn a_repeated_beginning_is_not_printed_twice() {
-        let screen = show(&[Some("one "), Some("two"), None, Some("on"), Some("e two"), Some(" three")]);
+        let parts =
+            [delta("one "), delta("two"), abandoned(), delta("on"), delta("e two"), delta(" three"), finished()];
+        let screen = show(&parts);
         assert_eq!(screen.answer, "one two three\n");
         assert_eq!(screen.told.len(), 1);
     }
 
     #[test]
     fn another_answer_comes_whole_and_is_announced() {
-        let screen = show(&[Some("one two"), None, Some("one x")]);
+        let screen = show(&[delta("one two"), abandoned(), delta("one x"), finished()]);
         assert_eq!(screen.answer, "one two\none x\n");
         assert_eq!(screen.told.len(), 2);
+    }
+
+    #[test]
+    fn a_shorter_answer_comes_whole_and_is_announced() {
+        let screen = show(&[delta("one two three"), abandoned(), delta("one "), delta("two"), finished()]);
+        assert_eq!(screen.answer, "one two three\none two\n");
+        assert_eq!(screen.told[1..], ["note: what was printed above is void; the answer comes whole:"]);
+        let screen = show(&[delta("one"), abandoned(), finished()]);
+        assert_eq!(screen.answer, "one\n");
+        assert_eq!(screen.told[1..], ["note: what was printed above is void; the answer is empty"]);
+        let screen = show(&[delta("one"), abandoned(), delta("one"), finished()]);
+        assert_eq!((screen.answer.as_str(), screen.told.len()), ("one\n", 1), "the same again");
+    }
+
+    /// An answer that is not whole says nothing of what stands there.
+    #[test]
+    fn a_repetition_that_breaks_off_voids_nothing() {
+        let screen = show(&[delta("one two"), abandoned(), delta("one")]);
+        assert_eq!((screen.answer.as_str(), screen.told.len()), ("one two\n", 1));
+    }
+
+    #[test]
+    fn blocks_are_apart_when_they_are_repeated_too() {
+        let attempt = || vec![text_block(), delta("a"), text_block(), delta("b")];
+        let screen = show(&[attempt(), vec![abandoned()], attempt(), vec![delta("c"), finished()]].concat());
+        assert_eq!(screen.answer, "a\n\nbc\n");
+        assert_eq!(screen.told.len(), 1, "{:?}", screen.told);
     }
 }

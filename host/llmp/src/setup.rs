@@ -1,25 +1,31 @@
 //! From resolved configuration to running instances: the one place where the program's values become the library's.
 
 mod copilot;
+mod engine;
 mod http;
 
-use crate::config::{Permissions, Provider, Resolved, Through};
-use crate::failure::Failure;
+use crate::config::{Permissions, Provider, Resolved, Through, printable};
+use crate::failure::{Asked, Failure};
 use crate::mcp::Servers;
 use crate::permission::AskPerson;
-use crate::{Surroundings, egress};
+use crate::signals::Signals;
+use crate::{Surroundings, egress, inspect};
+use engine::Engine;
 use llm_provider_host::{
-    AllowKinds, Candidate, Capability, CompileWorker, DenyAll, Host, HostConfig, Instance, PermissionPolicy, Plugin,
-    Policy, ReasoningEffort, Route, SecretGrant, TurnRequest,
+    AllowKinds, Candidate, Capability, DenyAll, Host, Instance, PermissionPolicy, Plugin, Policy, ReasoningEffort,
+    Route, SecretGrant, TurnRequest,
 };
 use llmp_model_server::ModelServer;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tempfile::TempDir;
 
 /// Everything a command needs to ask.
 pub(crate) struct Ready {
     pub(crate) request: TurnRequest,
+    /// Whom failures are about.
+    pub(crate) asked: Asked,
     first: Answerer,
     /// Who is asked next, with the model.
     next: Vec<(Next, String)>,
@@ -61,8 +67,15 @@ impl Ready {
         Route::new(candidate(&self.first, None), others.collect())
     }
 
-    /// Ends everything politely.
-    pub(crate) async fn close(self) {
+    /// Ends everything politely. A signal ends it at once, as dropping does; so does one that came already beside the one
+    /// that ended the turn.
+    pub(crate) async fn close(self, signals: &mut Signals) {
+        if !signals.urgent() {
+            drop(signals.unless_stopped(self.end()).await);
+        }
+    }
+
+    async fn end(self) {
         self.first.instance.close().await;
         for (next, _) in self.next {
             if let Next::Other(other) = next {
@@ -100,12 +113,14 @@ pub(crate) async fn prepare(resolved: &Resolved, asker: Asker, surroundings: &Su
     }
     let request = TurnRequest { tools: servers.tools.clone(), ..request(resolved) };
     let name = request.model.clone().unwrap_or_else(|| resolved.provider.value.name().to_owned());
-    Ok(Ready { request, first, next, name, servers })
+    Ok(Ready { request, asked: Asked::of(resolved), first, next, name, servers })
 }
 
 /// What all providers stand on.
 pub(crate) struct Foundation<'a> {
     host: Host,
+    /// Where plugins are compiled, for as long as there is something to compile.
+    _cache: Option<TempDir>,
     asker: Asker,
     surroundings: &'a Surroundings,
     /// A plugin's file instead of the embedded ones.
@@ -114,7 +129,8 @@ pub(crate) struct Foundation<'a> {
 
 impl<'a> Foundation<'a> {
     pub(crate) fn new(resolved: &'a Resolved, asker: Asker, surroundings: &'a Surroundings) -> Result<Self, Failure> {
-        Ok(Self { host: host(resolved)?, asker, surroundings, file: resolved.plugin.as_deref() })
+        let Engine { host, cache } = Engine::new(resolved)?;
+        Ok(Self { host, _cache: cache, asker, surroundings, file: resolved.plugin.as_deref() })
     }
 
     /// Makes a provider ready to be asked. What it needs of the network is fetched now when it is `needed` at once.
@@ -138,11 +154,13 @@ impl<'a> Foundation<'a> {
         let Some(path) = self.file else {
             return Ok(self.host.load(embedded, &format!("the embedded plugin `{name}`")).await?);
         };
-        let bytes = std::fs::read(path).map_err(|error| {
-            let message = format!("cannot read the plugin {}: {error}", path.display());
-            Failure::usage(message, "give the path of a .wasm file")
-        })?;
-        Ok(self.host.load(bytes, &path.display().to_string()).await?)
+        let origin = printable(&path.display().to_string());
+        let limit = self.host.limits().component_bytes;
+        // A pipe or a slow disk must not keep signals waiting.
+        let (path, named) = (PathBuf::from(path), origin.clone());
+        let reading = tokio::task::spawn_blocking(move || inspect::read(&path, &named, limit));
+        let bytes = reading.await.map_err(|_| Failure::usage(format!("{origin} was not read"), "try again"))??;
+        Ok(self.host.load(bytes, &origin).await?)
     }
 
     fn policy(&self, resolved: &Resolved, secrets: Grants) -> Policy {
@@ -174,22 +192,6 @@ fn permissions(asked: &Permissions, asker: Asker) -> Arc<dyn PermissionPolicy> {
         (Permissions::Deny, _) | (Permissions::Ask, Asker::Nobody) => Arc::new(DenyAll),
         (Permissions::Ask, Asker::Person(person)) => Arc::new(person),
         (Permissions::Allow(kinds), _) => Arc::new(AllowKinds(kinds.clone())),
-    }
-}
-
-/// The engine, with its cache. A cache that cannot be written costs a second, not the answer. A plugin from a file is compiled
-/// by a worker, which is this program too: it may come from anywhere.
-pub(crate) fn host(resolved: &Resolved) -> Result<Host, Failure> {
-    let cache_dir = resolved.cache_dir.value.join("compiled");
-    let this = resolved.plugin.as_ref().and_then(|_| std::env::current_exe().ok());
-    let compile_worker = this.map(|program| CompileWorker::new(program).arg("compile-worker"));
-    let with = HostConfig { cache_dir: Some(cache_dir), compile_worker, ..HostConfig::default() };
-    match Host::new(with) {
-        Ok(host) => Ok(host),
-        Err(error) => {
-            crate::output::tell(&format!("warning: plugins are compiled each time: {error}"));
-            Ok(Host::new(HostConfig::default())?)
-        }
     }
 }
 

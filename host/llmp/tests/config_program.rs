@@ -73,6 +73,35 @@ fn a_wrong_configuration_stops_ask_with_one_line_and_a_hint() {
 }
 
 #[test]
+fn what_will_not_work_as_meant_is_told_before_the_answer() {
+    let scratch = Scratch::new("warnings");
+    let variables = [("NODE_EXTRA_CA_CERTS", "/none.pem"), ("COPILOT_PROVIDER_TYPE", "azure"), REGISTRY];
+    for arguments in [&["ask", "--plugin", "none.wasm", "hello"][..], &["chat", "--plugin", "none.wasm"]] {
+        let output = scratch.llmp(arguments, &variables);
+        let err = text(&output.stderr);
+        let lines: Vec<&str> = err.lines().filter(|line| line.starts_with("warning: ")).collect();
+        let expected = [
+            "warning: COPILOT_PROVIDER_TYPE is set without an address of the endpoint, and is not used; hint: set \
+             GITHUB_COPILOT_PROVIDER_URL or COPILOT_PROVIDER_BASE_URL too, or unset COPILOT_PROVIDER_TYPE",
+            "warning: NODE_EXTRA_CA_CERTS names /none.pem, which is no file; hint: correct or unset NODE_EXTRA_CA_CERTS",
+        ];
+        assert_eq!(lines, expected, "{err}");
+        assert!(err.find("warning: ") < err.find("error: ") && err.contains("none.wasm"), "{err}");
+    }
+}
+
+#[test]
+fn a_token_that_is_not_there_is_no_reason_for_the_demo() {
+    let scratch = Scratch::new("no-token");
+    scratch.write("work/llmp.toml", "[github]\ntoken-env = \"MY_TOKEN\"\n");
+    let output = scratch.llmp(&["ask", "hello"], &[]);
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(output.stdout.is_empty() && err.contains("error: llmp.toml: github.token-env names MY_TOKEN"), "{err}");
+    assert!(err.contains("hint: ") && !err.contains("warning: "), "{err}");
+}
+
+#[test]
 fn inspect_refuses_what_is_no_plugin() {
     let scratch = Scratch::new("inspect");
     scratch.write("work/x.wasm", "\0asm\x01\0\0\0");

@@ -10,10 +10,12 @@
 //!   [`Egress`](llm_provider_http::Egress): only what its policy grants, no redirects, nothing from the environment.
 //! * **Nothing hangs.** Starting, listing and calling have deadlines; a call to a server that has ended fails at once, and
 //!   the model is told why. A call that is dropped is cancelled at the server.
-//! * **Bounded.** Messages, tools, pages, descriptions and schemas: each number is argued in [`McpLimits`].
+//! * **Bounded.** Messages, tools, pages, descriptions, schemas and a server's own requests: each number is argued in
+//!   [`McpLimits`].
 //! * **A server gets nothing from us.** It is offered no sampling, no roots, no questions to the person.
 //! * **Secrets go one way.** They are given as [`Secret`](llm_provider_host::Secret)s, appear in no message, and are
-//!   masked in what a server says.
+//!   masked in what a server says. `rmcp` logs what servers say as it came (target `rmcp`, from `info` on): whoever keeps
+//!   logs turns it off, as `llmp` does.
 //!
 //! ```no_run
 //! use llm_provider_host::{Secret, TurnRequest, user_message};
@@ -34,6 +36,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod bounded;
 mod error;
 mod http;
 mod limits;

@@ -19,6 +19,9 @@ pub struct McpLimits {
     /// Bytes of one message of a server: four of the host's largest tool results. A longer one is discarded, and the call
     /// that waits for it is given up at its deadline.
     pub message_bytes: usize,
+    /// Requests of a server whose answers it has not taken. It is offered nothing, so what is left to ask is a `ping` now and
+    /// then; one that asks more and does not read is ended, with at most so many messages in memory.
+    pub asks: usize,
     /// Tools of a server. Models choose badly among more than some dozen; the services refuse more than 128.
     pub tools: usize,
     /// Pages of a listing. Servers page by 50 and more, if at all; a server whose cursor never ends is given up here.
@@ -41,6 +44,7 @@ impl Default for McpLimits {
             call: Duration::from_secs(120),
             close: Duration::from_secs(5),
             message_bytes: 4 << 20,
+            asks: 16,
             tools: 128,
             pages: 32,
             name_bytes: 64,

@@ -5,7 +5,7 @@ use llm_provider_host::Secret;
 use llm_provider_process::Spec;
 
 /// A program that is an MCP server on its standard input and output.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Program {
     spec: Spec,
     secrets: Vec<(String, Secret)>,
@@ -41,9 +41,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_put_in_place_and_not_printed() {
+    fn secrets_are_put_in_place() {
         let program = Program::new(Spec::new("/bin/x", "/").env("A", "hunter1")).secret("B", Secret::new("hunter2"));
-        assert!(!format!("{program:?}").contains("hunter"), "{program:?}");
         let env = program.into_spec().env;
         assert_eq!(env, [("A".into(), "hunter1".into()), ("B".into(), "hunter2".into())]);
     }

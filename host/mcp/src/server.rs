@@ -1,5 +1,6 @@
 //! A connection to a server, and the listing of its tools.
 
+use crate::bounded::Bounded;
 use crate::error::McpError;
 use crate::http::{self, Endpoint};
 use crate::limits::McpLimits;
@@ -11,7 +12,7 @@ use llm_provider_host::Tool;
 use llm_provider_host::wit::types::Tool as Definition;
 use llm_provider_process::{Child, Running};
 use rmcp::model::{ClientCapabilities, ClientConfig, Implementation, PaginatedRequestParams};
-use rmcp::service::{ClientCacheConfig, RunningService, ServiceExt};
+use rmcp::service::{ClientCacheConfig, ClientInitializeError, RunningService, ServiceExt};
 use rmcp::transport::IntoTransport;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{ClientHandler, RoleClient};
@@ -60,13 +61,14 @@ impl McpServer {
         let running = spawned.map_err(|source| McpError::Spawn { server: name.clone(), source })?;
         let Running { stdin, stdout, child, .. } = running;
         let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(limits.message_bytes);
-        match begin(transport, limits.start).await {
+        match begin(&name, transport, &limits).await {
             Ok(service) => Self { name, limits, mask, service, child: Some(child) }.ready().await,
             Err(reason) => {
                 let exit = tokio::time::timeout(LAST_WORDS, child.wait()).await;
                 let exit = exit.map_or_else(|_| String::new(), |exit| format!("; it ended with {exit}"));
-                let reason = format!("{reason}{exit}; {}", last(&child.stderr_tail(), limits.reason_bytes));
-                Err(McpError::Start { server: name, reason: mask.text(reason) })
+                // What is cut in two is not found: first the mask, then the cut.
+                let said = last(&mask.text(child.stderr_tail()), limits.reason_bytes);
+                Err(McpError::Start { server: name, reason: format!("{}{exit}; {said}", mask.text(reason)) })
             }
         }
     }
@@ -83,7 +85,7 @@ impl McpServer {
         let (name, mask) = (name::server(name)?, endpoint.mask());
         let transport = http::transport(endpoint, &limits);
         let transport = transport.map_err(|reason| McpError::Endpoint { server: name.clone(), reason })?;
-        match begin(transport, limits.start).await {
+        match begin(&name, transport, &limits).await {
             Ok(service) => Self { name, limits, mask, service, child: None }.ready().await,
             Err(reason) => {
                 let reason = cut(mask.text(reason), limits.reason_bytes);
@@ -122,8 +124,9 @@ impl McpServer {
         for tool in listed {
             let tool = self.tool(tool)?;
             let name = tool.definition.name.clone();
-            if let Some(first) = names.insert(name.clone(), tool.name.clone()) {
-                return Err(McpError::Collision { server: self.name.clone(), first, second: tool.name, name });
+            let second = self.mask.text(tool.name.clone());
+            if let Some(first) = names.insert(name.clone(), second.clone()) {
+                return Err(McpError::Collision { server: self.name.clone(), first, second, name });
             }
             tools.push(Arc::new(tool));
         }
@@ -148,15 +151,16 @@ impl McpServer {
     }
 
     fn tool(&self, tool: rmcp::model::Tool) -> Result<McpTool, McpError> {
-        let parameters = serde_json::Value::Object((*tool.input_schema).clone()).to_string();
+        let parameters = self.mask.value(serde_json::Value::Object((*tool.input_schema).clone())).to_string();
         let (configured, observed) = (self.limits.schema_bytes, parameters.len());
         let name = tool.name.into_owned();
+        let shown = self.mask.text(name.clone());
         if observed > configured {
-            return Err(McpError::Schema { server: self.name.clone(), tool: name, configured, observed });
+            return Err(McpError::Schema { server: self.name.clone(), tool: shown, configured, observed });
         }
         let description = tool.description.unwrap_or_default().into_owned();
         let definition = Definition {
-            name: name::tool(&self.name, &name, self.limits.name_bytes),
+            name: name::tool(&self.name, &shown, self.limits.name_bytes),
             description: cut(self.mask.text(description), self.limits.description_bytes),
             parameters,
         };
@@ -198,15 +202,28 @@ impl fmt::Debug for McpServer {
 }
 
 /// Shakes hands. `initialize` is what every server of today understands.
-async fn begin<T, E, A>(transport: T, limit: Duration) -> Result<RunningService<RoleClient, Client>, String>
+async fn begin<T, E, A>(
+    server: &str,
+    transport: T,
+    limits: &McpLimits,
+) -> Result<RunningService<RoleClient, Client>, String>
 where
     T: IntoTransport<RoleClient, E, A>,
     E: Error + Send + Sync + 'static,
 {
+    let (limit, transport) = (limits.start, Bounded::new(transport.into_transport(), server, limits.asks));
     match tokio::time::timeout(limit, Box::pin(Client.serve(transport))).await {
         Ok(Ok(service)) => Ok(service),
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(error)) => Err(unanswered(&error)),
         Err(_) => Err(format!("no answer within {limit:?}")),
+    }
+}
+
+/// Why there was no handshake. The transport is left out: rmcp calls it by the name of its Rust type.
+fn unanswered(error: &ClientInitializeError) -> String {
+    match error {
+        ClientInitializeError::TransportError { error, .. } => http::why(error.error.as_ref()),
+        other => other.to_string(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One tool of a server.
 
+use crate::http;
 use crate::mask::Mask;
 use crate::render::render;
 use llm_provider_host::wit::types::Tool as Definition;
@@ -56,6 +57,9 @@ pub(crate) fn failure(server: &str, error: &ServiceError) -> String {
     match error {
         ServiceError::McpError(refused) => format!("the MCP server `{server}` refused: {}", refused.message),
         ServiceError::TransportClosed => format!("the MCP server `{server}` has ended"),
+        ServiceError::TransportSend(error) => {
+            format!("the MCP server `{server}` gave no answer: {}", http::why(error.error.as_ref()))
+        }
         other => format!("the MCP server `{server}` gave no answer: {other}"),
     }
 }

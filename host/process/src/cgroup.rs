@@ -73,7 +73,8 @@ pub const CGROUP_HINT: &str = "run it as a systemd service or scope with Delegat
 /// that is forked for it and runs no program; the answer is remembered. The thread waits for it, some milliseconds.
 ///
 /// The place is the group of this process, or the one above it where systemd has marked that as given
-/// (`Delegate=` with `DelegateSubgroup=`): the kernel bounds no group inside of one that has processes itself.
+/// (`Delegate=` with `DelegateSubgroup=`): the kernel bounds no group inside of one that has processes itself. In the
+/// one above, the controllers of tasks and memory are turned on, which systemd leaves to whom it is given.
 ///
 /// # Errors
 ///

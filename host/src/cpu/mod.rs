@@ -152,6 +152,17 @@ impl Permit {
         Self { share, length: Length::Short, since: Instant::now(), before: Duration::ZERO }
     }
 
+    /// The call begins now: what went by since the core was granted, until there was a thread, is nobody's.
+    pub(crate) fn begin(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// As [`Permit::begin`].
+    pub(crate) fn begun(mut self) -> Self {
+        self.begin();
+        self
+    }
+
     /// Says that the call goes on: it is one of the long ones now. Where these have no place for it, or another tenant should
     /// go first, waits for its next turn. Blocks the thread: for calls that have one to themselves. Gives back how long it
     /// waited.

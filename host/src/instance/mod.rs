@@ -8,6 +8,7 @@ mod observer;
 mod outside;
 mod permissions;
 mod queries;
+mod queue;
 mod rates;
 mod requests;
 mod timers;
@@ -27,11 +28,12 @@ use crate::tenant::Tenant;
 pub(crate) use mail::{Mail, Signals};
 pub use observer::Observer;
 use queries::Query;
+pub(crate) use queue::{AttemptEnd, Queued, TurnItem};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Mutex, mpsc, oneshot};
 pub(crate) use toolbox::Toolbox;
-pub(crate) use turns::{AttemptEnd, AttemptItem, Called, OpenTurn, TurnItem};
+pub(crate) use turns::{Called, OpenTurn};
 
 /// A plugin with its configuration, ready to take turns. Its sessions share its sandbox and its sidecars, and nothing
 /// with other instances. Cheap to clone. When the last handle and session are dropped, its sidecars are ended.
@@ -46,6 +48,8 @@ pub(crate) struct Shared {
     /// How the provider does, for all instances of the tenant that ask it in the same way.
     pub(crate) health: Arc<Health>,
     observer: std::sync::OnceLock<Arc<dyn Observer>>,
+    /// Which of its tenant's instances.
+    number: u64,
     next_id: AtomicU64,
     generation: AtomicU64,
     actor: Mutex<Option<Address>>,
@@ -63,12 +67,14 @@ impl Instance {
         let description = &plugin.inspection().description;
         let name = format!("{} {}", description.name, description.version);
         let health = tenant.0.providers.of(name, &config, tenant.0.limits.providers);
+        let number = tenant.0.instances.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Shared {
             tenant,
             plugin,
             config,
             health,
             observer: std::sync::OnceLock::new(),
+            number,
             next_id: AtomicU64::new(1),
             generation: AtomicU64::new(0),
             actor: Mutex::new(None),
@@ -145,11 +151,8 @@ impl Instance {
     pub async fn close(&self) {
         let address = self.0.actor.lock().await.take();
         if let Some(address) = address {
-            let (done, ended) = oneshot::channel();
             address.signals.shut();
-            if address.mail.send(Mail::Close(done)).await.is_ok() {
-                drop(ended.await);
-            }
+            address.signals.ended().await;
         }
     }
 }
@@ -161,7 +164,7 @@ impl Shared {
 
     /// A random number no other instance of the tenant draws.
     pub(crate) fn draw(&self) -> u64 {
-        drawn(self.tenant.0.seed, std::ptr::from_ref(self).addr() as u64, self.next_id())
+        drawn(self.tenant.0.seed, self.number, self.next_id())
     }
 
     /// The running actor; starts one when there is none, or none any more.
@@ -189,7 +192,7 @@ impl Shared {
 
     async fn start_actor(&self) -> Result<Address, TurnError> {
         let generation = self.generation.fetch_add(1, Ordering::Relaxed);
-        let seed = seed(self.tenant.0.seed, std::ptr::from_ref(self).addr() as u64, generation);
+        let seed = seed(self.tenant.0.seed, self.number, generation);
         let ledger = Arc::clone(&self.tenant.0.ledger);
         ledger.check(Quota::CpuMillis)?;
         let hold = ledger.hold(Quota::Instances, 1)?;
@@ -204,15 +207,16 @@ impl Shared {
     }
 }
 
-/// What an instance at a place draws with its `number`th id. Apart from its seeds, which its plugin knows.
-pub(crate) fn drawn(tenant: u64, place: u64, number: u64) -> u64 {
+/// What an instance draws with its `number`th id. Apart from its seeds, which its plugin knows.
+pub(crate) fn drawn(tenant: u64, instance: u64, number: u64) -> u64 {
     const DRAWS: u64 = 0x6a69_7474_6572;
-    seed(tenant ^ DRAWS, place, number)
+    seed(tenant ^ DRAWS, instance, number)
 }
 
-/// A seed no other instance of the tenant has: the tenant's, mixed with the instance's place in memory and its generation.
-fn seed(tenant: u64, place: u64, generation: u64) -> u64 {
-    [place, generation].into_iter().fold(tenant, |mixed, part| {
+/// A seed no other instance of the tenant has: the tenant's, mixed with the instance's number and its generation. With a
+/// tenant's seed that is given, the same in each run.
+fn seed(tenant: u64, instance: u64, generation: u64) -> u64 {
+    [instance, generation].into_iter().fold(tenant, |mixed, part| {
         let z = (mixed ^ part).wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         (z ^ (z >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb) ^ (z >> 32)
     })

@@ -127,13 +127,18 @@ impl Outside {
 
     pub(crate) fn stop_sidecar(&mut self, id: SidecarId, mode: StopMode) {
         if let Some((_, run)) = self.sidecars.get(&id) {
-            run.order(Order::Stop(mode));
+            run.stop(mode);
         }
     }
 
     /// Sends a request; a refusal is an input.
     pub(crate) fn send_http(&mut self, id: RequestId, request: Request) -> Option<Input> {
-        self.requests.send(id, request, &self.tenant, &self.secrets, &self.scrubber, self.inputs.clone())
+        self.requests.send(id, request, &self.tenant, &self.secrets, &self.scrubber, &self.inputs)
+    }
+
+    /// Whether the plugin may hear of an input: see [`Requests::awaits`].
+    pub(crate) fn awaits(&mut self, input: &Input) -> bool {
+        self.requests.awaits(input)
     }
 
     pub(crate) fn cancel_http(&mut self, id: RequestId) {

@@ -10,7 +10,8 @@ use crate::tasks;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Has a request decided and sends the decision to the plugin. A policy that panics or never answers denies.
+/// Has a request decided and sends the decision to the plugin. A policy that panics or never answers denies. What needs no
+/// decision is answered at once.
 pub(super) fn ask(
     turn_id: TurnId,
     turn: &mut OpenTurn,
@@ -18,21 +19,28 @@ pub(super) fn ask(
     policy: &Arc<dyn PermissionPolicy>,
     limits: &Limits,
     inputs: mpsc::Sender<Input>,
-) {
-    let too_many = turn.asked.len() >= limits.tool_calls;
+) -> Option<Input> {
+    let denied = if turn.cancelled.is_some() {
+        Some("the turn was cancelled")
+    } else if turn.asked.len() >= limits.tool_calls {
+        Some("too many actions wait for a decision")
+    } else {
+        None
+    };
+    if let Some(why) = denied {
+        let decision = PermissionDecision::Deny(why.to_owned());
+        return Some(Input::PermissionDecided(PermissionAnswer { turn: turn_id, id: request.id, decision }));
+    }
     let (policy, deadline, id) = (Arc::clone(policy), limits.permission_deadline, request.id.clone());
     let key = id.clone();
     let task = tasks::spawn(async move {
-        let decision = if too_many {
-            PermissionDecision::Deny("too many actions wait for a decision".to_owned())
-        } else {
-            let decided = tokio::time::timeout(deadline, decide(policy, request)).await;
-            decided.unwrap_or_else(|_| PermissionDecision::Deny("nobody decided in time".to_owned()))
-        };
+        let decided = tokio::time::timeout(deadline, decide(policy, request)).await;
+        let decision = decided.unwrap_or_else(|_| PermissionDecision::Deny("nobody decided in time".to_owned()));
         let answer = PermissionAnswer { turn: turn_id, id, decision };
         drop(inputs.send(Input::PermissionDecided(answer)).await);
     });
     turn.asked.insert(key, task);
+    None
 }
 
 /// Runs the policy in a task of its own: a panic there is its own.

@@ -25,6 +25,14 @@ impl Query {
         }
     }
 
+    /// Whether nobody waits for its answer any more.
+    fn is_forgotten(&self) -> bool {
+        match self {
+            Self::Models(asked) => asked.is_closed(),
+            Self::Quota(asked) => asked.is_closed(),
+        }
+    }
+
     /// Ends it without an answer. Whoever asked may have gone away.
     pub(crate) fn fail(self, error: TurnError) {
         match self {
@@ -43,6 +51,11 @@ pub(super) struct Queries {
 }
 
 impl Queries {
+    /// Drops those that nobody waits for any more, and says which.
+    pub(super) fn forget(&mut self) -> Vec<QueryId> {
+        self.open.extract_if(.., |_, query| query.is_forgotten()).map(|(id, _)| id).collect()
+    }
+
     /// Keeps a question, unless too many wait.
     pub(super) fn ask(&mut self, id: QueryId, query: Query, most: usize) -> Option<Input> {
         if self.open.len() >= most {

@@ -8,14 +8,19 @@ use crate::scrub::Scrubber;
 use crate::secret::{Destination, Secrets};
 use crate::tenant::Tenant;
 use llm_provider_http as http;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// What is under way. Dropping it gives all of it up.
+/// What is under way, and what was refused. Dropping it gives all of it up.
 #[derive(Default)]
-pub(crate) struct Requests(BTreeMap<RequestId, http::Exchange>);
+pub(crate) struct Requests {
+    /// Until the plugin is told of the end.
+    under_way: BTreeMap<RequestId, http::Exchange>,
+    /// Until the plugin is told.
+    refused: BTreeSet<RequestId>,
+}
 
 impl Requests {
     /// Sends a request, with its secrets in place. A refusal is an input, as any other failure.
@@ -26,36 +31,70 @@ impl Requests {
         tenant: &Tenant,
         secrets: &Secrets,
         scrubber: &Scrubber,
-        inputs: mpsc::Sender<Input>,
+        inputs: &mpsc::Sender<Input>,
     ) -> Option<Input> {
-        self.0.retain(|_, exchange| !exchange.is_finished());
+        match self.start(id, request, tenant, secrets, scrubber, inputs) {
+            Ok(exchange) => {
+                self.under_way.insert(id, exchange);
+                None
+            }
+            Err(failure) => {
+                self.refused.insert(id);
+                Some(Input::HttpFailed(HttpFault { id, failure }))
+            }
+        }
+    }
+
+    fn start(
+        &self,
+        id: RequestId,
+        request: Request,
+        tenant: &Tenant,
+        secrets: &Secrets,
+        scrubber: &Scrubber,
+        inputs: &mpsc::Sender<Input>,
+    ) -> Result<http::Exchange, Failure> {
         let Some(egress) = &tenant.0.policy.egress else {
-            return Some(refused(id, FailureKind::Denied, "the policy grants no origins".to_owned()));
+            return Err(refusal(FailureKind::Denied, "the policy grants no origins".to_owned()));
         };
+        let most = tenant.0.limits.requests;
+        if self.under_way.len() >= most {
+            return Err(refusal(FailureKind::Exhausted, format!("{most} requests of the plugin are under way")));
+        }
         let ledger = &tenant.0.ledger;
         let spendable = [Quota::HttpRequests, Quota::HttpBytes, Quota::Tokens, Quota::PremiumRequests];
         if let Some(exceeded) = spendable.into_iter().find_map(|quota| ledger.check(quota).err()) {
-            return Some(refused(id, FailureKind::Denied, exceeded.to_string()));
+            let after = exceeded.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+            return Err(Failure { retry_after: after, ..refusal(FailureKind::Exhausted, exceeded.to_string()) });
         }
-        let request = match fill(request, secrets) {
-            Ok(request) => request,
-            Err(reason) => return Some(refused(id, FailureKind::Denied, reason)),
-        };
+        let request = fill(request, secrets).map_err(|reason| refusal(FailureKind::Denied, reason))?;
         ledger.spend(Quota::HttpRequests, 1);
         ledger.spend(Quota::HttpBytes, u64::try_from(request.body.len()).unwrap_or(u64::MAX));
-        let ledger = Arc::clone(ledger);
+        let (inputs, ledger) = (inputs.clone(), Arc::clone(ledger));
         let sink = Sink { id, inputs, ledger, scrubber: scrubber.clone(), body: Mutex::new(scrubber.clone()) };
-        self.0.insert(id, egress.send(request, sink));
-        None
+        Ok(egress.send(request, sink))
     }
 
     pub(crate) fn cancel(&mut self, id: RequestId) {
-        self.0.remove(&id);
+        self.under_way.remove(&id);
+        self.refused.remove(&id);
+    }
+
+    /// Whether an input that is about to be handed over may be: of a request that was cancelled nothing follows, and some
+    /// of it may wait already. The last input of a request ends it.
+    pub(crate) fn awaits(&mut self, input: &Input) -> bool {
+        match input {
+            Input::HttpResponse(head) => self.under_way.contains_key(&head.id),
+            Input::HttpChunk(bytes) => self.under_way.contains_key(&bytes.id),
+            Input::HttpEnd(id) => self.under_way.remove(id).is_some(),
+            Input::HttpFailed(fault) => self.under_way.remove(&fault.id).is_some() || self.refused.remove(&fault.id),
+            _ => true,
+        }
     }
 }
 
-fn refused(id: RequestId, kind: FailureKind, message: String) -> Input {
-    Input::HttpFailed(HttpFault { id, failure: Failure { kind, message, request_sent: false } })
+fn refusal(kind: FailureKind, message: String) -> Failure {
+    Failure { kind, message, request_sent: false, retry_after: None }
 }
 
 /// Puts secrets into headers and body, each only where it is granted: a header of this origin.
@@ -108,6 +147,7 @@ impl Sink {
     fn failure(&self, failure: &http::Failure) -> Failure {
         let kind = match failure.kind {
             http::FailureKind::Denied => FailureKind::Denied,
+            http::FailureKind::Busy => FailureKind::Exhausted,
             http::FailureKind::Invalid => FailureKind::Invalid,
             http::FailureKind::Dns => FailureKind::Dns,
             http::FailureKind::Connect => FailureKind::Connect,
@@ -116,7 +156,8 @@ impl Sink {
             http::FailureKind::Broken => FailureKind::Broken,
             http::FailureKind::TooLarge => FailureKind::TooLarge,
         };
-        Failure { kind, message: self.scrubber.text(&failure.message), request_sent: failure.request_sent }
+        let message = self.scrubber.text(&failure.message);
+        Failure { kind, message, request_sent: failure.request_sent, retry_after: None }
     }
 }
 
@@ -135,3 +176,6 @@ impl http::EventSink for Sink {
         self.inputs.closed().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

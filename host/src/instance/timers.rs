@@ -43,6 +43,13 @@ impl Timers {
         }
     }
 
+    /// Gives the plugin longer to end cancelled turns.
+    pub(crate) fn postpone_graces(&mut self, by: Duration) {
+        let all = TimerKey::CancelGrace(0)..=TimerKey::CancelGrace(u64::MAX);
+        let running: Vec<_> = self.running.range(all).map(|(key, at)| (*key, at.checked_add(by))).collect();
+        running.into_iter().for_each(|(key, at)| self.set(key, at));
+    }
+
     /// How many the plugin has.
     pub(crate) fn of_plugin(&self) -> usize {
         self.running.range(TimerKey::Plugin(0)..=TimerKey::Plugin(u64::MAX)).count()
@@ -90,5 +97,17 @@ mod tests {
         assert_eq!((timers.next(), timers.of_plugin()), (at(5), 2));
         assert_eq!(timers.take_due(at(20).expect("soon")), [TimerKey::Plugin(1), TimerKey::Plugin(2)]);
         assert_eq!((timers.next(), timers.of_plugin()), (None, 0));
+    }
+
+    #[test]
+    fn graces_are_postponed_and_nothing_else() {
+        let start = Instant::now();
+        let at = |ms| start.checked_add(Duration::from_millis(ms));
+        let mut timers = Timers::default();
+        timers.set(TimerKey::CancelGrace(1), at(5));
+        timers.set(TimerKey::Plugin(1), at(10));
+        timers.postpone_graces(Duration::from_millis(20));
+        assert_eq!(timers.take_due(at(24).expect("soon")), [TimerKey::Plugin(1)]);
+        assert_eq!(timers.next(), at(25));
     }
 }

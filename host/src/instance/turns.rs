@@ -1,37 +1,18 @@
 //! The open turns of an instance, and the way of their events to the reader.
 
 use super::contract::Contract;
+use super::queue::{AttemptEnd, AttemptItem, Place, Queued, Room, kib};
 use super::toolbox::Toolbox;
-use crate::bindings::exports::llm::provider::provider::Turn;
 use crate::bindings::llm::provider::events::{Event, Failed};
 use crate::bindings::llm::provider::types::{SessionId, TurnId, Usage};
 use crate::deadline::Deadline;
-use crate::error::{PluginFault, TurnError};
+use crate::error::PluginFault;
+use crate::limits::Limits;
 use crate::tasks::Task;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, error::TrySendError};
-
-/// What a turn's reader gets.
-pub(crate) type TurnItem = Result<Event, TurnError>;
-
-/// What the driver of a turn gets from an attempt. Ends with one last item.
-pub(crate) type AttemptItem = Result<Event, AttemptEnd>;
-
-/// How an attempt ended that did not finish.
-#[derive(Debug)]
-pub(crate) enum AttemptEnd {
-    Failed(TurnError),
-    /// Its instance ended under something else before the plugin heard of it. Any other instance may be asked: here is the
-    /// question, and the fault.
-    NotAsked(Box<Turn>, PluginFault),
-}
-
-impl<E: Into<TurnError>> From<E> for AttemptEnd {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
 
 /// Why the host asked the plugin to end a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +51,13 @@ impl Called {
 pub(crate) struct OpenTurn {
     pub(crate) session: SessionId,
     /// `None` once the reader is gone; the plugin still has to end the turn.
-    pub(crate) reader: Option<mpsc::Sender<AttemptItem>>,
+    pub(crate) reader: Option<mpsc::Sender<Queued>>,
+    /// Room for large events that wait for the reader, in KiB.
+    room: Arc<Semaphore>,
+    /// All of it.
+    room_kib: u32,
+    /// Bytes of the conversation.
+    pub(crate) bytes: usize,
     pub(crate) tools: Arc<Toolbox>,
     pub(crate) deadline: Deadline,
     pub(crate) cancelled: Option<CancelCause>,
@@ -91,13 +78,19 @@ pub(crate) struct OpenTurn {
 impl OpenTurn {
     pub(crate) fn new(
         session: SessionId,
-        reader: mpsc::Sender<AttemptItem>,
+        reader: mpsc::Sender<Queued>,
         tools: Arc<Toolbox>,
         deadline: Deadline,
+        limits: &Limits,
     ) -> Self {
+        // What one call may hand over fits.
+        let room_kib = u32::try_from(limits.call_data_bytes >> 10).unwrap_or(u32::MAX >> 4).max(1);
         Self {
             session,
             reader: Some(reader),
+            room: Arc::new(Semaphore::new(room_kib as usize)),
+            room_kib,
+            bytes: 0,
             tools,
             deadline,
             cancelled: None,
@@ -178,9 +171,11 @@ impl Turns {
 
     /// The reader to wait for before the next event of a turn; none when it is gone, or the turn is cancelled: nobody
     /// waits for the reader of a turn that was given up.
-    pub(crate) fn awaited(&self, id: TurnId) -> Option<mpsc::Sender<AttemptItem>> {
+    pub(crate) fn awaited(&self, id: TurnId, event: &Event) -> Option<Place> {
         let turn = self.0.get(&id).filter(|turn| turn.cancelled.is_none())?;
-        turn.reader.clone()
+        let kib = kib(event).min(turn.room_kib);
+        let room = (kib > 0).then(|| (Arc::clone(&turn.room), kib));
+        turn.reader.clone().map(|reader| Place { reader, room })
     }
 
     /// What an open turn had cost before an event that reports it, and what it has cost by it.
@@ -197,11 +192,13 @@ impl Turns {
 
     /// Hands an event to the turn's reader, in whose queue there is room. Where there is none the turn is cancelled: what
     /// does not fit is left out then, up to the last item, which waits for the reader on its own.
-    pub(crate) fn deliver(&mut self, id: TurnId, event: Event) -> Result<Delivered, PluginFault> {
+    pub(crate) fn deliver(&mut self, id: TurnId, event: Event, room: Option<Room>) -> Result<Delivered, PluginFault> {
         let Some(turn) = self.0.get_mut(&id) else {
             return Err(PluginFault::Contract(format!("it sent an event for turn {id}, which is not open")));
         };
         turn.contract.check(&event).map_err(|what| PluginFault::Contract(format!("turn {id}: {what}")))?;
+        // It was not waited for: the turn is cancelled.
+        let no_room = room.is_none() && kib(&event) > 0;
         let (items, last) = turn.items(event);
         if last {
             let reader = self.0.remove(&id).and_then(|turn| turn.reader);
@@ -210,9 +207,11 @@ impl Turns {
             }
             return Ok(Delivered::Ended);
         }
+        turn.behind |= no_room;
+        let mut room = room;
         for item in items {
             let Some(reader) = turn.reader.as_ref().filter(|_| !turn.behind) else { break };
-            match reader.try_send(item) {
+            match reader.try_send(Queued { item, _room: room.take() }) {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => turn.behind = true,
                 Err(TrySendError::Closed(_)) => {
@@ -231,8 +230,8 @@ impl Turns {
 }
 
 /// Hands over all that is left of a turn, later if its queue is full now.
-fn send_rest(reader: mpsc::Sender<AttemptItem>, items: Vec<AttemptItem>) {
-    let mut items = items.into_iter();
+fn send_rest(reader: mpsc::Sender<Queued>, items: Vec<AttemptItem>) {
+    let mut items = items.into_iter().map(|item| Queued { item, _room: None });
     while let Some(item) = items.next() {
         match reader.try_send(item) {
             Ok(()) => {}
@@ -245,6 +244,70 @@ fn send_rest(reader: mpsc::Sender<AttemptItem>, items: Vec<AttemptItem>) {
                 });
                 return;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::llm::provider::events::{Notice, NoticeKind};
+    use crate::session::TurnRequest;
+
+    fn notice(bytes: usize) -> Event {
+        Event::Notice(Notice { kind: NoticeKind::Opened, message: "x".repeat(bytes) })
+    }
+
+    /// One open turn, with room for 4 KiB of large events.
+    fn open() -> (Turns, mpsc::Receiver<Queued>) {
+        let limits = Limits { call_data_bytes: 4 << 10, ..Limits::default() };
+        let tools = Arc::new(Toolbox::new(&TurnRequest::new(Vec::new()), &limits).expect("no tools"));
+        let (reader, queue) = mpsc::channel(limits.turn_events);
+        let mut turns = Turns::default();
+        let deadline = Deadline::new(limits.turn_deadline);
+        turns.insert(1, OpenTurn::new(1, reader, tools, deadline, &limits));
+        (turns, queue)
+    }
+
+    #[tokio::test]
+    async fn large_events_wait_for_room_and_small_ones_do_not() {
+        let (mut turns, mut queue) = open();
+        for bytes in [2_048, 2_048, 1_000, 1_000] {
+            let room = turns.awaited(1, &notice(bytes)).expect("read").free().await;
+            assert_eq!(room.is_some(), bytes > 1_024);
+            assert_eq!(turns.deliver(1, notice(bytes), room), Ok(Delivered::Ok));
+        }
+        let place = turns.awaited(1, &notice(100_000)).expect("read");
+        let mut waiting = Box::pin(place.free());
+        for _ in 0..2 {
+            assert!(poll_once(&mut waiting).is_none(), "larger than all the room: it waits for all of it");
+            drop(queue.recv().await.expect("an event"));
+        }
+        let room = poll_once(&mut waiting).expect("room").expect("it takes some");
+        assert_eq!(turns.deliver(1, notice(100_000), Some(room)), Ok(Delivered::Ok));
+        assert!(poll_once(&mut Box::pin(turns.awaited(1, &notice(2_048)).expect("read").free())).is_none());
+        drop(queue);
+        let place = turns.awaited(1, &notice(2_048)).expect("still open");
+        drop(poll_once(&mut Box::pin(place.free())).expect("nobody is waited for"));
+    }
+
+    #[test]
+    fn what_finds_no_room_in_a_cancelled_turn_is_left_out_with_all_that_follows() {
+        let (mut turns, mut queue) = open();
+        turns.get_mut(1).expect("open").cancelled = Some(CancelCause::Owner);
+        assert!(turns.awaited(1, &notice(2_048)).is_none(), "nobody waits for its reader");
+        for bytes in [10, 2_048, 10] {
+            assert_eq!(turns.deliver(1, notice(bytes), None), Ok(Delivered::Ok));
+        }
+        assert!(queue.try_recv().is_ok(), "the small one before");
+        assert!(queue.try_recv().is_err());
+    }
+
+    fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(future).poll(&mut context) {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
         }
     }
 }

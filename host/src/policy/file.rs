@@ -6,10 +6,11 @@ use crate::inspect::Capability;
 use crate::limits::Limits;
 use crate::quota::{Allowance, Quotas};
 use crate::secret::{Destination, Resolvers, SecretReference, SecretResolver};
-use crate::sidecar::SidecarProgram;
+use crate::sidecar::{SidecarOptions, SidecarProgram};
 use llm_provider_http::{Egress, EgressLimits, EgressPolicy, Origin, Trust};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +61,7 @@ struct File {
     #[serde(default)]
     secrets: BTreeMap<String, SecretTable>,
     #[serde(default)]
-    sidecars: Vec<String>,
+    sidecars: BTreeMap<String, toml::Table>,
     #[serde(default)]
     tools: BTreeSet<String>,
     #[serde(default)]
@@ -100,8 +101,18 @@ struct SecretTable {
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields, rename_all = "kebab-case")]
 enum DestinationTable {
-    Header { origin: String, header: String },
-    Variable { sidecar: String, variable: String },
+    Header {
+        origin: String,
+        header: String,
+    },
+    Variable {
+        sidecar: String,
+        variable: String,
+    },
+    /// The sidecar by its name, whose standard input it is.
+    Input {
+        input_of: String,
+    },
 }
 
 #[derive(Deserialize, Default)]
@@ -123,7 +134,7 @@ struct QuotaTable {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct AllowanceTable {
     most: u64,
-    per_seconds: u64,
+    per_seconds: NonZeroU64,
 }
 
 #[derive(Deserialize, Default)]
@@ -169,7 +180,7 @@ impl File {
         policy.egress = egress(&self.origins, sources)?;
         policy.references = secrets(self.secrets)?;
         policy.resolver = Arc::clone(&sources.resolver);
-        policy.sidecars = sidecars(&self.sidecars, &sources.catalogue)?;
+        policy.sidecars = sidecars(self.sidecars, &sources.catalogue)?;
         (policy.tools, policy.models) = (Some(self.tools), Some(self.models));
         policy.quotas = self.quotas.quotas();
         policy.limits = Some(self.limits.limits());
@@ -207,6 +218,7 @@ fn secrets(tables: BTreeMap<String, SecretTable>) -> Result<BTreeMap<String, Sec
             Ok(Destination::HttpHeader { origin: origin(&text)?.to_string(), header: header.to_ascii_lowercase() })
         }
         DestinationTable::Variable { sidecar, variable } => Ok(Destination::SidecarVariable { sidecar, variable }),
+        DestinationTable::Input { input_of: sidecar } => Ok(Destination::SidecarInput { sidecar }),
     };
     let reference = |(name, table): (String, SecretTable)| {
         let destinations = table.to.into_iter().map(destination).collect::<Result<Vec<_>, String>>()?;
@@ -215,19 +227,25 @@ fn secrets(tables: BTreeMap<String, SecretTable>) -> Result<BTreeMap<String, Sec
     tables.into_iter().map(reference).collect()
 }
 
-fn sidecars(names: &[String], catalogue: &[Arc<dyn SidecarProgram>]) -> Result<Vec<Arc<dyn SidecarProgram>>, String> {
-    let granted = |name: &String| {
-        catalogue.iter().find(|program| program.name() == name).cloned().ok_or_else(|| {
+fn sidecars(
+    tables: BTreeMap<String, toml::Table>,
+    catalogue: &[Arc<dyn SidecarProgram>],
+) -> Result<Vec<Arc<dyn SidecarProgram>>, String> {
+    let granted = |(name, options): (String, toml::Table)| {
+        let found = catalogue.iter().find(|program| program.name() == name).ok_or_else(|| {
             let known: Vec<&str> = catalogue.iter().map(|program| program.name()).collect();
             format!("there is no sidecar `{}`; the host has [{}]", name.escape_debug(), known.join(", "))
-        })
+        })?;
+        let own = found.with_options(SidecarOptions(options)).map_err(|why| format!("the sidecar `{name}`: {why}"))?;
+        Ok(own.unwrap_or_else(|| Arc::clone(found)))
     };
-    names.iter().map(granted).collect()
+    tables.into_iter().map(granted).collect()
 }
 
 impl QuotaTable {
     fn quotas(self) -> Quotas {
-        let allowance = |table: AllowanceTable| Allowance::new(table.most, Duration::from_secs(table.per_seconds));
+        let allowance =
+            |table: AllowanceTable| Allowance::new(table.most, Duration::from_secs(table.per_seconds.get()));
         let usual = Quotas::default();
         Quotas {
             instances: self.instances.unwrap_or(usual.instances),
@@ -247,9 +265,7 @@ impl QuotaTable {
 impl LimitTable {
     fn limits(self) -> Limits {
         // What the file does not say is as the host has it.
-        let any = usize::MAX;
-        let (call_data_bytes, sessions, turns, sidecars, tool_calls) = (any, any, any, any, any);
-        let mut limits = Limits { call_data_bytes, sessions, turns, sidecars, tool_calls, ..Limits::default() };
+        let mut limits = Limits::loosest();
         let sizes = [
             (&mut limits.memory_bytes, self.memory_bytes),
             (&mut limits.effects_per_second, self.effects_per_second),
@@ -259,7 +275,7 @@ impl LimitTable {
             (&mut limits.log_bytes_per_second, self.log_bytes_per_second),
         ];
         for (limit, given) in sizes {
-            *limit = given.unwrap_or(usize::MAX);
+            *limit = given.unwrap_or(*limit);
         }
         let times = [
             (&mut limits.call_budget, self.call_budget_millis.map(Duration::from_millis)),
@@ -268,7 +284,7 @@ impl LimitTable {
             (&mut limits.tool_deadline, self.tool_deadline_seconds.map(Duration::from_secs)),
         ];
         for (limit, given) in times {
-            *limit = given.unwrap_or(Duration::MAX);
+            *limit = given.unwrap_or(*limit);
         }
         limits
     }

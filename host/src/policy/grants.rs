@@ -1,10 +1,10 @@
 //! The questions a policy answers. Each refusal is the sentence an operator needs.
 
 use super::Policy;
+use super::tighten::tightened;
 use crate::error::HostError;
 use crate::inspect::Inspection;
 use crate::limits::Limits;
-use std::time::Duration;
 
 impl Policy {
     /// Whether a plugin may be used, from what it is and wants.
@@ -46,26 +46,7 @@ impl Policy {
 
     /// The host's limits, tightened.
     pub(crate) fn tighten(&self, host: &Limits) -> Limits {
-        let Some(own) = &self.limits else { return host.clone() };
-        let (size, time) = (usize::min, |one: Duration, other: Duration| one.min(other));
-        Limits {
-            memory_bytes: size(host.memory_bytes, own.memory_bytes),
-            call_budget: time(host.call_budget, own.call_budget),
-            turn_budget: time(host.turn_budget, own.turn_budget),
-            effects_per_second: size(host.effects_per_second, own.effects_per_second),
-            events_per_second: size(host.events_per_second, own.events_per_second),
-            call_data_bytes: size(host.call_data_bytes, own.call_data_bytes),
-            prompt_bytes: size(host.prompt_bytes, own.prompt_bytes),
-            sessions: size(host.sessions, own.sessions),
-            turns: size(host.turns, own.turns),
-            turn_deadline: time(host.turn_deadline, own.turn_deadline),
-            sidecars: size(host.sidecars, own.sidecars),
-            tool_calls: size(host.tool_calls, own.tool_calls),
-            tool_deadline: time(host.tool_deadline, own.tool_deadline),
-            tool_result_bytes: size(host.tool_result_bytes, own.tool_result_bytes),
-            log_bytes_per_second: size(host.log_bytes_per_second, own.log_bytes_per_second),
-            ..host.clone()
-        }
+        self.limits.as_ref().map_or_else(|| host.clone(), |own| tightened(host, own))
     }
 }
 
@@ -113,15 +94,5 @@ mod tests {
         assert_eq!(says(policy.permits_model(Some("o3"))), "the policy does not grant the model `o3`");
         assert_eq!(says(policy.permits_model(None)), "the policy does not grant a turn that names no model");
         assert_eq!(says(policy.permits_tool("shell")), "the policy does not grant the tool `shell`");
-    }
-
-    #[test]
-    fn limits_only_become_tighter() {
-        let host = Limits::default();
-        let own = Limits { prompt_bytes: 10, turns: usize::MAX, ..Limits::default() };
-        let policy = Policy { limits: Some(own), ..Policy::new("/nowhere") };
-        let limits = policy.tighten(&host);
-        assert_eq!((limits.prompt_bytes, limits.turns), (10, host.turns));
-        assert_eq!(Limits { prompt_bytes: host.prompt_bytes, ..limits }, host);
     }
 }

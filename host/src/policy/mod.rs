@@ -4,6 +4,7 @@ mod file;
 mod grants;
 #[cfg(test)]
 mod tests;
+mod tighten;
 
 use crate::digest::Digest;
 use crate::inspect::Capability;
@@ -36,7 +37,8 @@ pub struct Policy {
     pub tools: Option<BTreeSet<String>>,
     /// Models that may be asked for, with `*` for any characters; any when absent.
     pub models: Option<Vec<String>>,
-    /// Tighter limits than the host's. What is looser here has no effect.
+    /// Tighter limits than the host's, made from [`Limits::loosest`]. What is looser here has no effect, nor have those that
+    /// are the host's alone: of components and compiling, `instances`, `stack_bytes`, `suspended_calls` and `tick`.
     pub limits: Option<Limits>,
     /// Sidecars by the name a plugin asks for.
     pub sidecars: Vec<Arc<dyn SidecarProgram>>,

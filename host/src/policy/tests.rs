@@ -4,7 +4,10 @@ use super::{Policy, PolicyError, PolicySources};
 use crate::inspect::Capability;
 use crate::quota::Allowance;
 use crate::secret::Destination;
+use crate::sidecar::{CopilotCli, CopilotOneShot, Isolation};
+use llm_provider_artefact::{COPILOT_CLI, Platform, Request};
 use llm_provider_http::Trust;
+use std::sync::Arc;
 use std::time::Duration;
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -41,7 +44,7 @@ fn everything_that_is_said_is_granted_and_nothing_else() {
          [[plugins]]\nname = 'openai'\ndigest = '{DIGEST}'\ncapabilities = ['http']\n\
          [[origins]]\norigin = 'https://api.example.com'\n\
          [secrets.key]\nfrom = 'file:///run/key'\n\
-         to = [{{ origin = 'https://api.example.com:443', header = 'Authorization' }}]\n\
+         to = [{{ origin = 'https://api.example.com:443', header = 'Authorization' }}, {{ input-of = 'copilot-cli' }}]\n\
          [quotas]\ninstances = 3\ntokens = {{ most = 10, per-seconds = 60 }}\n\
          [limits]\nprompt-bytes = 1000\nturn-deadline-seconds = 5\n"
     );
@@ -50,7 +53,8 @@ fn everything_that_is_said_is_granted_and_nothing_else() {
     assert!(granted.contains(&Capability::Http) && granted.contains(&Capability::Events));
     assert!(!granted.contains(&Capability::Sidecar));
     let header = Destination::HttpHeader { origin: "https://api.example.com".into(), header: "authorization".into() };
-    assert_eq!(policy.references["key"].destinations, [header]);
+    let input = Destination::SidecarInput { sidecar: "copilot-cli".into() };
+    assert_eq!(policy.references["key"].destinations, [header, input]);
     assert_eq!(policy.references["key"].address, "file:///run/key");
     assert_eq!(policy.quotas.instances, 3);
     assert_eq!(policy.quotas.tokens, Some(Allowance::new(10, Duration::from_secs(60))));
@@ -67,10 +71,11 @@ fn what_is_wrong_is_named_with_its_place() {
         ("orgins = []", "acme.toml:2: unknown field `orgins`, expected one of"),
         ("[quotas]\ntoken = { most = 1, per-seconds = 1 }", "acme.toml:3: unknown field `token`"),
         ("[quotas]\ntokens = { most = 1 }", "missing field `per-seconds`"),
+        ("[quotas]\ntokens = { most = 1, per-seconds = 0 }", "acme.toml:3: invalid value: integer `0`"),
         ("[quotas]\nturns = -1", "acme.toml:3: invalid value"),
         ("[[plugins]]\ndigest = 'sha256:1'", "acme.toml: `sha256:1` is no digest"),
         ("[[origins]]\norigin = 'api.example.com'", "acme.toml: `api.example.com` is no origin"),
-        ("sidecars = ['copilot-cli']", "acme.toml: there is no sidecar `copilot-cli`; the host has []"),
+        ("[sidecars.copilot-cli]", "acme.toml: there is no sidecar `copilot-cli`; the host has []"),
         ("[secrets.key]\nfrom = 'file:///k'\nto = [{ header = 'x' }]", "acme.toml:4: "),
         ("= 1", "acme.toml:2: "),
     ] {
@@ -81,4 +86,27 @@ fn what_is_wrong_is_named_with_its_place() {
     let text = format!("{begin}[[plugins]]\ndigest = '{DIGEST}'\ncapabilities = ['htpp']");
     assert!(error(&text).contains("there is no capability `htpp`; there are http, sidecar"));
     assert!(error("").contains("missing field `directory`"));
+}
+
+#[test]
+fn sidecars_have_typed_options() {
+    let mut cli = CopilotCli::new(Request::new(COPILOT_CLI, Platform::current().expect("a platform"), "/nonexistent"));
+    (cli.isolation, cli.network.github_host) = (Isolation::WherePossible, Some("example.ghe.com".into()));
+    let mut sources = PolicySources::new(Trust::only([]).expect("nobody is trusted"));
+    sources.catalogue = vec![Arc::new(CopilotOneShot { cli: cli.clone() }), Arc::new(cli)];
+    let read = |rest: &str| Policy::from_toml(&format!("directory = '/srv/acme'\n{rest}"), "acme.toml", &sources);
+    let text =
+        "[sidecars.copilot-cli]\nisolation = 'required'\nproxy = 'http://proxy:3128'\n[sidecars.copilot-cli-oneshot]\n";
+    let policy = read(text).expect("a policy");
+    let names: Vec<&str> = policy.sidecars.iter().map(|program| program.name()).collect();
+    assert_eq!(names, ["copilot-cli", "copilot-cli-oneshot"]);
+    for (options, says) in [
+        ("isolation = 'none'", "acme.toml: the sidecar `copilot-cli`: unknown variant `none`"),
+        ("program = '/bin/sh'", "acme.toml: the sidecar `copilot-cli`: unknown field `program`, expected one of"),
+        ("readable = ['/']", "acme.toml: the sidecar `copilot-cli`: unknown field `readable`"),
+        ("proxy = 1", "acme.toml: the sidecar `copilot-cli`: invalid type"),
+    ] {
+        let error = read(&format!("[sidecars.copilot-cli]\n{options}")).err().expect("refused").to_string();
+        assert!(error.starts_with(says), "{error}");
+    }
 }

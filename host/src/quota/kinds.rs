@@ -68,7 +68,7 @@ impl fmt::Display for Quota {
     }
 }
 
-/// So much in any stretch of time of this length.
+/// So much in any stretch of time of this length, or once and for all where that is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// The most, in the unit of its quota.

@@ -12,7 +12,7 @@ struct Slot {
     used: u64,
 }
 
-/// Sums over the last `length`. Times never go back.
+/// Sums over the last `length`, or over all time where that is zero. Times never go back.
 #[derive(Debug)]
 pub(super) struct Window {
     slot_nanos: u128,
@@ -21,7 +21,8 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn new(length: Duration) -> Self {
-        Self { slot_nanos: (length.as_nanos() / u128::from(SLOTS)).max(1), slots: [Slot::default(); SLOTS as usize] }
+        let slot_nanos = if length.is_zero() { u128::MAX } else { (length.as_nanos() / u128::from(SLOTS)).max(1) };
+        Self { slot_nanos, slots: [Slot::default(); SLOTS as usize] }
     }
 
     fn number(&self, now: Duration) -> u64 {
@@ -64,7 +65,7 @@ impl Window {
             }
         }
         // Slots are numbered from 1.
-        let at = u128::from(leaves.saturating_sub(1)) * self.slot_nanos;
+        let at = u128::from(leaves.saturating_sub(1)).saturating_mul(self.slot_nanos);
         let at = Duration::from_nanos(u64::try_from(at).unwrap_or(u64::MAX));
         at.saturating_sub(now)
     }
@@ -85,6 +86,15 @@ mod tests {
         assert_eq!(window.sum(19 * SECOND), 8);
         assert_eq!(window.sum(20 * SECOND), 3);
         assert_eq!(window.sum(31 * SECOND), 0);
+    }
+
+    #[test]
+    fn a_window_of_no_length_is_for_ever() {
+        let mut window = Window::new(Duration::ZERO);
+        window.add(Duration::ZERO, 5);
+        window.add(1_000_000 * SECOND, 3);
+        assert_eq!(window.sum(2_000_000 * SECOND), 8);
+        assert!(window.until_below(2_000_000 * SECOND, 8) > 1_000_000 * SECOND);
     }
 
     #[test]

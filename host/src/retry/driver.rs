@@ -37,8 +37,8 @@ pub(crate) struct Driver {
     due: VecDeque<TurnItem>,
     retries: u32,
     deadline: Deadline,
-    /// The turn's place among those of its tenant.
-    _hold: Hold,
+    /// The turn's place among those of its tenant, until its end.
+    hold: Option<Hold>,
     /// Waits run here: a reader may poll from anywhere.
     runtime: Handle,
 }
@@ -88,7 +88,7 @@ impl Driver {
             due: VecDeque::new(),
             retries: 0,
             deadline,
-            _hold: hold,
+            hold: Some(hold),
             runtime: Handle::current(),
         })
     }
@@ -110,7 +110,7 @@ impl Driver {
                 return Poll::Ready(item);
             }
             match &mut self.phase {
-                Phase::Running(begun) => match ready!(begun.stream.poll_recv(context)) {
+                Phase::Running(begun) => match ready!(begun.stream.poll_recv(context)).map(|queued| queued.item) {
                     Some(Ok(event)) => return Poll::Ready(Ok(self.pass(event))),
                     Some(Err(AttemptEnd::Failed(error))) => self.failed(error),
                     Some(Err(AttemptEnd::NotAsked(turn, fault))) => self.elsewhere(turn.history, fault),
@@ -151,6 +151,7 @@ impl Driver {
             }
             self.control.detach();
             self.phase = Phase::Ended;
+            self.hold = None;
         }
         event
     }
@@ -233,6 +234,7 @@ impl Driver {
     /// The turn's last item, after what its reader does not know of the cost.
     fn end(&mut self, error: TurnError) {
         self.phase = Phase::Ended;
+        self.hold = None;
         self.admission = None;
         self.due.extend(self.seam.untold().map(Ok));
         self.due.push_back(Err(error));
@@ -240,7 +242,7 @@ impl Driver {
 }
 
 /// The end of a turn that was given up while no attempt ran.
-fn cancelled(request_sent: bool) -> ProviderError {
+pub(crate) fn cancelled(request_sent: bool) -> ProviderError {
     ProviderError {
         kind: ErrorKind::Cancelled,
         message: "the turn was cancelled".to_owned(),

@@ -4,7 +4,7 @@ use super::breaker::{Breaker, Epoch};
 use super::budget::Budget;
 use super::decide::{self, Decision, Situation};
 use super::policy::RetryPolicy;
-use crate::bindings::llm::provider::errors::{Error as ProviderError, Verdict};
+use crate::bindings::llm::provider::errors::{Error as ProviderError, ErrorKind, ErrorScope, Verdict};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -121,6 +121,7 @@ impl Admission {
         let error = situation.error;
         if let Some(breaker) = &self.policy.breaker
             && decide::tells_health(error.kind)
+            && !of_one_model(error)
         {
             let hint = error.retry_after.map(Duration::from_millis);
             state.breaker.failed(self.epoch, now, hint, breaker);
@@ -146,6 +147,11 @@ impl Drop for Admission {
     }
 }
 
+/// A model that another one stands in for says nothing of the provider, whose other models may do well.
+fn of_one_model(error: &ProviderError) -> bool {
+    error.scope == ErrorScope::Model && error.verdict == Verdict::SwitchModel
+}
+
 /// Characters of a failure's message that are kept.
 const REMEMBERED: usize = 300;
 
@@ -156,7 +162,6 @@ fn remembered(error: &ProviderError) -> ProviderError {
 
 /// Nothing was asked, since the last requests failed. The kind of the last failure is kept: it is what is wrong.
 fn shut(last: Option<&ProviderError>, after: Duration) -> ProviderError {
-    use crate::bindings::llm::provider::errors::{ErrorKind, ErrorScope};
     let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1);
     let why = last.map_or_else(|| "no answer".to_owned(), |error| error.message.clone());
     let seconds = after.as_secs_f64();
@@ -179,7 +184,6 @@ fn shut(last: Option<&ProviderError>, after: Duration) -> ProviderError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::llm::provider::errors::ErrorKind;
     use crate::retry::tests::error;
 
     fn health() -> Arc<Health> {
@@ -236,6 +240,20 @@ mod tests {
             }
             assert!(admit(&health).is_err(), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_model_that_another_stands_in_for_shuts_out_no_other() {
+        let health = health();
+        let overloaded = error(ErrorKind::Overloaded, Verdict::SwitchModel);
+        for _ in 0..10 {
+            fail(&health, &ProviderError { scope: ErrorScope::Model, ..overloaded.clone() });
+        }
+        assert!(admit(&health).is_ok());
+        for _ in 0..5 {
+            fail(&health, &ProviderError { scope: ErrorScope::Global, ..overloaded.clone() });
+        }
+        assert!(admit(&health).is_err(), "the provider itself");
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod tests;
 mod window;
 
 pub(crate) use control::Control;
-pub(crate) use driver::Driver;
+pub(crate) use driver::{Driver, cancelled};
 pub(crate) use health::{Health, Registry};
 pub use policy::{BreakerPolicy, BudgetPolicy, RetryPolicy};
 pub(crate) use seam::Seam;

@@ -7,7 +7,7 @@ use crate::bindings::llm::provider::errors::Error as ProviderError;
 use crate::bindings::llm::provider::types::{Message, SessionId, TurnId};
 use crate::deadline::Deadline;
 use crate::error::{HostError, TurnError};
-use crate::instance::{Address, AttemptItem, Called, Instance, Mail, OpenTurn, Toolbox};
+use crate::instance::{Address, Called, Instance, Mail, OpenTurn, Queued, Toolbox};
 use crate::quota::Quota;
 use crate::session::TurnRequest;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +21,8 @@ pub(crate) struct Asked {
     session: SessionId,
     known_to: Arc<KnownTo>,
     pub(super) request: TurnRequest,
+    /// Bytes of it that a model reads.
+    bytes: usize,
     /// Its tools, with their schemas compiled.
     tools: Arc<Toolbox>,
     /// Calls of tools in any of the attempts: none runs twice.
@@ -29,7 +31,7 @@ pub(crate) struct Asked {
 
 /// An attempt that was handed over.
 pub(super) struct Begun {
-    pub(super) stream: mpsc::Receiver<AttemptItem>,
+    pub(super) stream: mpsc::Receiver<Queued>,
     pub(super) address: Address,
 }
 
@@ -74,7 +76,8 @@ impl Asked {
         request: TurnRequest,
         tools: Arc<Toolbox>,
     ) -> Self {
-        Self { instance, session, known_to, request, tools, called: Called::default() }
+        let bytes = request.size();
+        Self { instance, session, known_to, request, bytes, tools, called: Called::default() }
     }
 
     /// The conversation that is asked with.
@@ -107,8 +110,9 @@ impl Asked {
         }
         let (events, stream) = mpsc::channel(shared.tenant.0.limits.turn_events);
         let id = shared.next_id();
-        let mut open = OpenTurn::new(self.session, events, Arc::clone(&self.tools), deadline);
-        open.called = self.called.clone();
+        let limits = &shared.tenant.0.limits;
+        let mut open = OpenTurn::new(self.session, events, Arc::clone(&self.tools), deadline, limits);
+        (open.called, open.bytes) = (self.called.clone(), self.bytes);
         let mail = Mail::StartTurn(Box::new(self.turn(id, history)), Box::new(open));
         let address = match place {
             Place::Any => shared.post(mail).await?,

@@ -1,6 +1,7 @@
 //! What the host keeps for an instance while its code runs.
 
 use super::Account;
+use super::budget::{self, FirstLook};
 use super::limiter::Limiter;
 use super::wasi::Wasi;
 use crate::bindings::llm::provider::log::Level;
@@ -21,8 +22,8 @@ pub(crate) struct State {
     pub(super) limiter: Limiter,
     /// When the running call began.
     pub(super) started: Instant,
-    /// What its thread had computed when the call was first looked at.
-    pub(super) computed: Option<Duration>,
+    /// The call when it was first looked at.
+    pub(super) looked: Option<FirstLook>,
     pub(super) call_budget: Duration,
     pub(super) call_data_bytes: usize,
     pub(super) wasi: Wasi,
@@ -31,23 +32,26 @@ pub(crate) struct State {
     ticker: Arc<Ticker>,
     max_effects: usize,
     effects: Vec<Effect>,
+    /// What they hold together.
+    effect_bytes: usize,
     fault: Option<PluginFault>,
 }
 
 impl State {
     pub(super) fn new(limits: &Limits, seed: u64, ticker: Arc<Ticker>, account: Option<Account>) -> Self {
-        let (memory, permit) = account.map(|account| (account.memory, account.permit)).unzip();
+        let (memory, permit) = account.map(|account| (account.memory, account.permit.begun())).unzip();
         Self {
             limiter: Limiter::new(limits, memory),
             permit,
             ticker,
             started: Instant::now(),
-            computed: None,
+            looked: None,
             call_budget: limits.call_budget,
             call_data_bytes: limits.call_data_bytes,
             wasi: Wasi::new(seed),
             max_effects: limits.call_effects,
             effects: Vec::new(),
+            effect_bytes: 0,
             fault: None,
         }
     }
@@ -62,13 +66,22 @@ impl State {
         self.started.elapsed() < SHORT
     }
 
-    pub(super) fn begin_permit(&mut self, permit: Permit) {
+    /// From here on the core is held for this call: the wait for a thread was not its doing.
+    pub(super) fn begin_permit(&mut self, mut permit: Permit) {
+        permit.begin();
         self.permit = Some(permit);
     }
 
     /// Gives the core back, and says how long it was used.
     pub(super) fn end_permit(&mut self) -> Duration {
-        self.permit.take().map_or(Duration::ZERO, |permit| permit.computed())
+        let spent = budget::spent(self.held(), self.looked);
+        self.permit = None;
+        spent
+    }
+
+    /// How long the core was held so far, without the waits in between.
+    pub(super) fn held(&self) -> Duration {
+        self.permit.as_ref().map_or(Duration::ZERO, Permit::computed)
     }
 
     /// Lets another tenant's call go first, if one should. What was waited is no part of the call.
@@ -85,21 +98,28 @@ impl State {
 
     /// Keeps an effect for after the call.
     pub(super) fn push(&mut self, effect: Effect) -> wasmtime::Result<()> {
-        if self.effects.len() >= self.max_effects {
-            let fault = PluginFault::Limit {
-                limit: "call_effects",
-                configured: self.max_effects,
-                observed: self.effects.len() + 1,
-            };
-            self.fault = Some(fault.clone());
-            return Err(wasmtime::Error::new(fault));
+        let (count, bytes) = (self.effects.len() + 1, self.effect_bytes.saturating_add(effect.bytes()));
+        if count > self.max_effects {
+            return Err(self.limit("call_effects", self.max_effects, count));
+        }
+        // Each call of an import is bounded by the engine; this bounds all of them together.
+        if bytes > self.call_data_bytes {
+            return Err(self.limit("call_data_bytes", self.call_data_bytes, bytes));
         }
         self.effects.push(effect);
+        self.effect_bytes = bytes;
         Ok(())
+    }
+
+    fn limit(&mut self, limit: &'static str, configured: usize, observed: usize) -> wasmtime::Error {
+        let fault = PluginFault::Limit { limit, configured, observed };
+        self.fault = Some(fault.clone());
+        wasmtime::Error::new(fault)
     }
 
     /// The effects of the call that has ended, with what a WASI plugin printed.
     pub(super) fn take_effects(&mut self) -> Vec<Effect> {
+        self.effect_bytes = 0;
         let mut effects = std::mem::take(&mut self.effects);
         effects.extend(self.wasi.take_lines().into_iter().map(|line| Effect::Log(Level::Info, line)));
         effects
@@ -123,6 +143,6 @@ impl State {
 pub(super) fn begin_call(store: &mut Store<State>) {
     let state = store.data_mut();
     state.beat();
-    (state.started, state.computed) = (Instant::now(), None);
+    (state.started, state.looked) = (Instant::now(), None);
     store.set_epoch_deadline(1);
 }

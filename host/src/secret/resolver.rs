@@ -74,7 +74,7 @@ impl SecretResolver for Resolvers {
 /// let variables: Variables = named.filter_map(|name| Some((name, std::env::var(name).ok()?))).collect();
 /// let resolvers = Resolvers::default().with("env", variables);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Variables(BTreeMap<String, Secret>);
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Variables {
@@ -124,13 +124,17 @@ fn read(path: &Path) -> Result<Secret, String> {
 mod tests {
     use super::*;
 
+    /// Why an address is not read.
+    async fn refusal(resolvers: &Resolvers, address: &str) -> String {
+        resolvers.resolve(address).await.err().expect("refused")
+    }
+
     #[tokio::test]
     async fn variables_are_those_that_were_handed_over() {
         let resolvers = Resolvers::default().with("env", Variables::from_iter([("ACME_KEY", " value\n")]));
         assert_eq!(resolvers.resolve("env://ACME_KEY").await.expect("handed over").expose(), "value");
-        let says = resolvers.resolve("env://PATH").await.expect_err("not handed over");
+        let says = refusal(&resolvers, "env://PATH").await;
         assert_eq!(says, "the variable `PATH` is not among those the host hands over");
-        assert_eq!(format!("{:?}", Variables::from_iter([("A", "value")])), r#"Variables({"A": Secret(..)})"#);
     }
 
     #[tokio::test]
@@ -143,11 +147,8 @@ mod tests {
         std::fs::write(&directory, "two").expect("written");
         assert_eq!(resolvers.resolve(&address).await.expect("read again").expose(), "two");
         std::fs::remove_file(&directory).expect("removed");
-        assert!(resolvers.resolve(&address).await.expect_err("gone").contains("No such file"));
-        assert_eq!(
-            resolvers.resolve("env://KEY").await.expect_err("unknown"),
-            "nothing reads `env://KEY`; there is file"
-        );
-        assert!(resolvers.resolve("file://etc/key").await.expect_err("relative").contains("no absolute path"));
+        assert!(refusal(&resolvers, &address).await.contains("No such file"));
+        assert_eq!(refusal(&resolvers, "env://KEY").await, "nothing reads `env://KEY`; there is file");
+        assert!(refusal(&resolvers, "file://etc/key").await.contains("no absolute path"));
     }
 }

@@ -124,6 +124,7 @@ pub(super) fn environment(
     for (name, value) in network.variables() {
         spec = spec.env(name, value);
     }
+    spec = spec.env("COPILOT_DISABLE_KEYTAR", "1");
     for (name, value) in further {
         if spec.env.iter().any(|(taken, _)| taken == name.as_str()) || own.contains(&name.as_str()) {
             return Err(SidecarUnavailable {
@@ -133,5 +134,37 @@ pub(super) fn environment(
         }
         spec = spec.env(name, value);
     }
-    Ok(spec.env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8").env("COPILOT_DISABLE_KEYTAR", "1"))
+    for (name, usual) in [("PATH", "/usr/bin:/bin"), ("LANG", "C.UTF-8")] {
+        if !further.iter().any(|(given, _)| given == name) {
+            spec = spec.env(name, usual);
+        }
+    }
+    Ok(spec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_is_used_or_refused() {
+        let places = Places::below(Path::new("/srv/tenant"), "copilot-cli", None);
+        let with = |further: &[(&str, &str)]| {
+            let further: Vec<_> =
+                further.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            environment(Spec::new("/bin/true", "/"), &places, &Network::default(), &further, &["TOKEN"])
+        };
+        let values = |spec: &Spec, name: &str| -> Vec<String> {
+            let named = spec.env.iter().filter(|(other, _)| other == name);
+            named.map(|(_, value)| value.to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(values(&with(&[]).expect("sound"), "PATH"), ["/usr/bin:/bin"]);
+        let own = with(&[("PATH", "/opt/node/bin:/usr/bin"), ("LANG", "C"), ("X", "1")]).expect("sound");
+        assert_eq!(values(&own, "PATH"), ["/opt/node/bin:/usr/bin"], "once, and as given");
+        assert_eq!((values(&own, "LANG"), values(&own, "X")), (vec!["C".to_owned()], vec!["1".to_owned()]));
+        for name in ["HOME", "TOKEN", "COPILOT_DISABLE_KEYTAR"] {
+            let refused = with(&[(name, "x")]).expect_err("the host's").message;
+            assert!(refused.contains(name), "{refused}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 use super::cli_environment::{Network, Places, environment};
 use super::containment;
 use super::isolation::Isolation;
+use super::options::{CliOptions, SidecarOptions};
 use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
 use super::unpacked;
 use llm_provider_artefact::{Located, Progress, Request};
@@ -41,7 +42,8 @@ pub struct CopilotCli {
     pub artefact: Request,
     /// What the network needs.
     pub network: Network,
-    /// Further variables for its environment, by name and value. Names of this entry's own variables are refused.
+    /// Further variables for its environment, by name and value; `PATH` and `LANG` in place of the usual ones. Names of this
+    /// entry's own variables are refused.
     pub variables: Vec<(String, String)>,
     /// Where its program is unpacked (235 MiB), once, by a run of its own; tenants read it and do not write it. Below the
     /// tenant's directory when absent. Account data is the tenant's own in any case.
@@ -141,6 +143,12 @@ impl SidecarProgram for CopilotCli {
 
     fn secret_variables(&self) -> &[&str] {
         &[TOKEN_VARIABLE]
+    }
+
+    fn with_options(&self, options: SidecarOptions) -> Result<Option<Arc<dyn SidecarProgram>>, String> {
+        let mut own = self.clone();
+        options.read::<CliOptions>()?.apply(&mut own.network, &mut own.isolation);
+        Ok(Some(Arc::new(own)))
     }
 
     fn prepare<'a>(&'a self, wanted: Wanted<'a>) -> Preparing<'a> {

@@ -8,10 +8,12 @@ use super::cli_environment::environment;
 use super::copilot_cli::{CopilotCli, version};
 use super::isolation::Isolation;
 use super::oneshot_settings::Settings;
+use super::options::{CliOptions, SidecarOptions};
 use super::program::{Launch, Preparing, SidecarProgram, SidecarUnavailable, Start, Wanted};
 use llm_provider_process::Spec;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The name of the entry, and of its directory below the tenant's.
 const NAME: &str = "copilot-cli-oneshot";
@@ -106,6 +108,12 @@ impl SidecarProgram for CopilotOneShot {
 
     fn secret_variables(&self) -> &[&str] {
         &[TOKEN_VARIABLE, KEY_VARIABLE]
+    }
+
+    fn with_options(&self, options: SidecarOptions) -> Result<Option<Arc<dyn SidecarProgram>>, String> {
+        let mut own = self.clone();
+        options.read::<CliOptions>()?.apply(&mut own.cli.network, &mut own.cli.isolation);
+        Ok(Some(Arc::new(own)))
     }
 
     fn prepare<'a>(&'a self, wanted: Wanted<'a>) -> Preparing<'a> {

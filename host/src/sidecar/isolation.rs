@@ -1,6 +1,7 @@
 //! Whether a sidecar's process has a network.
 
 use llm_provider_process::{NetworkAccess, network_isolation};
+use serde::Deserialize;
 
 /// Whether a sidecar's process is started without a network: in a network namespace of its own, where it reaches no
 /// machine and no port, this machine's own included, and speaks over its pipes only. Its children are there too.
@@ -8,8 +9,9 @@ use llm_provider_process::{NetworkAccess, network_isolation};
 /// The default is [`Isolation::Never`]. An entry of the catalogue does not know what a plugin will have its program do:
 /// one that signs in at GitHub, or sends its requests itself, fails without a network. Whoever configures the plugin so
 /// that the host sends all requests (`egress: host`), and switches on none of the program's own tools that want a
-/// network, knows that it needs none and says so here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// network, knows that it needs none and says so here. Each is stricter than the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Isolation {
     /// It reaches what the host reaches.
     #[default]

@@ -1,11 +1,13 @@
 //! What an entry of the catalogue decides: program, arguments, environment and directories.
 
+use super::options::SidecarOptions;
 use llm_provider_process::Spec;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// A sidecar that cannot be started now.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -61,6 +63,15 @@ pub trait SidecarProgram: Send + Sync {
 
     /// Variables that may carry a secret.
     fn secret_variables(&self) -> &[&str];
+
+    /// The entry as a tenant's policy file wants it; `None` when that is as it is. Unless an entry says otherwise it has no
+    /// options.
+    ///
+    /// # Errors
+    /// What is wrong with the options, in one line.
+    fn with_options(&self, options: SidecarOptions) -> Result<Option<Arc<dyn SidecarProgram>>, String> {
+        options.none().map(|()| None)
+    }
 
     /// Finds or fetches the program and makes its directories below the tenant's.
     ///

@@ -2,7 +2,8 @@
 
 use super::peer::{self, Peer, Reached};
 use super::program::{SidecarProgram, SidecarUnavailable, Wanted};
-use crate::bindings::exports::llm::provider::provider::{Input, SidecarBytes, SidecarEnd, SidecarFault, SidecarStart};
+use super::{output, report};
+use crate::bindings::exports::llm::provider::provider::{Input, SidecarEnd, SidecarFault, SidecarStart};
 use crate::bindings::llm::provider::sidecar::StopMode;
 use crate::bindings::llm::provider::sidecar_types::{Exit, SidecarId, Started};
 use crate::limits::Limits;
@@ -10,21 +11,19 @@ use crate::quota::Hold;
 use crate::scrub::Scrubber;
 use crate::tasks::{self, Task};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
 /// Marks the processes of a run, so that descendants that left its group are found.
 const MARK: &str = "LLMP_SIDECAR_RUN";
 /// Orders that wait for a run; with their bytes bounded by [`Limits::sidecar_pending_bytes`].
 const ORDERS: usize = 1_024;
-/// How long output may still come after the process has ended: what is in the pipe is read in microseconds.
-const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 /// What a run needs.
 pub(crate) struct RunContext {
@@ -43,11 +42,12 @@ pub(crate) struct RunContext {
     pub(crate) _hold: Hold,
 }
 
-/// Something to do with a run.
+/// Something to do with a run, when what was ordered before is done.
 pub(crate) enum Order {
     Write(Zeroizing<Vec<u8>>),
     CloseInput,
-    Stop(StopMode),
+    /// End it politely.
+    Stop,
 }
 
 /// The handle of a run. Dropping it kills the process with all its children.
@@ -55,43 +55,76 @@ pub(crate) struct Run {
     orders: mpsc::Sender<Order>,
     pending: Arc<AtomicUsize>,
     limit: usize,
+    /// Waits for nothing: neither for what was ordered before, nor for its start.
+    killed: watch::Sender<bool>,
     _task: Task,
 }
 
 impl Run {
     pub(crate) fn start(context: RunContext) -> Self {
         let (orders, receiver) = mpsc::channel(ORDERS);
+        let (killed, kill) = watch::channel(false);
         let pending = Arc::new(AtomicUsize::new(0));
         let limit = context.limits.sidecar_pending_bytes;
-        let task = tasks::spawn(live(context, receiver, Arc::clone(&pending)));
-        Self { orders, pending, limit, _task: task }
+        let task = tasks::spawn(live(context, receiver, kill, Arc::clone(&pending)));
+        Self { orders, pending, limit, killed, _task: task }
     }
 
     /// Hands over an order. False when too much waits already: the process does not read.
     pub(crate) fn order(&self, order: Order) -> bool {
         let size = if let Order::Write(bytes) = &order { bytes.len() } else { 0 };
-        if self.pending.fetch_add(size, Ordering::Relaxed).saturating_add(size) > self.limit {
-            return false;
+        let waiting = self.pending.fetch_add(size, Ordering::Relaxed).saturating_add(size);
+        let sent = if waiting > self.limit { Ok(false) } else { self.orders.try_send(order).map(|()| true) };
+        if !matches!(sent, Ok(true)) {
+            self.pending.fetch_sub(size, Ordering::Relaxed);
         }
-        !matches!(self.orders.try_send(order), Err(mpsc::error::TrySendError::Full(_)))
+        // Closed: it has ended, and what is ordered has no meaning.
+        matches!(sent, Ok(true) | Err(mpsc::error::TrySendError::Closed(_)))
+    }
+
+    /// Ends it. A kill is at once, whatever waits; one that cannot be told politely is killed.
+    pub(crate) fn stop(&self, mode: StopMode) {
+        match mode {
+            StopMode::Graceful if self.order(Order::Stop) => {}
+            StopMode::Graceful | StopMode::Kill => drop(self.killed.send_replace(true)),
+        }
     }
 }
 
-async fn live(context: RunContext, orders: mpsc::Receiver<Order>, pending: Arc<AtomicUsize>) {
+async fn live(
+    context: RunContext,
+    orders: mpsc::Receiver<Order>,
+    mut kill: watch::Receiver<bool>,
+    pending: Arc<AtomicUsize>,
+) {
     let id = context.id;
     let inputs = context.inputs.clone();
-    let last = match start(&context).await {
+    let started = tokio::select! {
+        biased;
+        () = killed(&mut kill) => {
+            Err(SidecarUnavailable { message: "it was ended before it had started".to_owned(), hint: None })
+        }
+        started = start(&context) => started,
+    };
+    let last = match started {
         Ok(running) => {
             let started = running.started.clone();
             let told = inputs.send(Input::SidecarStarted(SidecarStart { id, started })).await;
             if told.is_err() {
                 return; // the instance is gone; dropping the child ends it
             }
-            Input::SidecarExited(SidecarEnd { id, exit: pump(context, running, orders, pending).await })
+            Input::SidecarExited(SidecarEnd { id, exit: pump(context, running, orders, kill, pending).await })
         }
         Err(SidecarUnavailable { message, hint }) => Input::SidecarFailed(SidecarFault { id, message, hint }),
     };
     drop(inputs.send(last).await);
+}
+
+/// Waits for the order to end it at once. One whose handle is gone is not waited for: its task ends with the handle.
+async fn killed(kill: &mut watch::Receiver<bool>) {
+    if kill.wait_for(|killed| *killed).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// A run under way.
@@ -129,16 +162,22 @@ fn unique() -> String {
 }
 
 /// Runs the pipes until the process has ended, and tells how.
-async fn pump(context: RunContext, running: Running, orders: mpsc::Receiver<Order>, pending: Arc<AtomicUsize>) -> Exit {
+async fn pump(
+    context: RunContext,
+    running: Running,
+    orders: mpsc::Receiver<Order>,
+    mut kill: watch::Receiver<bool>,
+    pending: Arc<AtomicUsize>,
+) -> Exit {
     let Running { reached: Reached { input, output, peer }, report, .. } = running;
     let child = Arc::new(peer);
     let scrubber = context.scrubber.clone();
     let (mut reason, mut exit) = (None, None);
     {
-        let read = read_all(&context, output, &child);
+        let read = output::read_all(&context, output, &child);
         let write = obey(&context.limits, orders, input, Arc::clone(&child), pending);
         tokio::pin!(read, write);
-        let (mut reading, mut writing) = (true, true);
+        let (mut reading, mut writing, mut killing) = (true, true, false);
         while exit.is_none() || reading {
             tokio::select! {
                 () = &mut read, if reading => reading = false,
@@ -147,6 +186,10 @@ async fn pump(context: RunContext, running: Running, orders: mpsc::Receiver<Orde
                     reason = stuck;
                 }
                 ended = child.wait(), if exit.is_none() => exit = Some(ended),
+                () = killed(&mut kill), if !killing => {
+                    killing = true;
+                    child.kill();
+                }
             }
         }
     }
@@ -162,66 +205,11 @@ async fn pump(context: RunContext, running: Running, orders: mpsc::Receiver<Orde
         reason,
         report: match report {
             Some(path) => {
-                read_report(&path, context.limits.sidecar_report_bytes).await.map(|text| scrubber.text(&text))
+                report::read(&path, context.limits.sidecar_report_bytes).await.map(|text| scrubber.text(&text))
             }
             None => None,
         },
     }
-}
-
-/// What the process left behind, if it is there and not longer than it may be. It is removed, whatever it is.
-async fn read_report(path: &Path, most: usize) -> Option<String> {
-    let path = path.to_owned();
-    let read = move || {
-        use std::io::Read;
-        let mut text = String::new();
-        let file = std::fs::File::open(&path);
-        let limit = u64::try_from(most).unwrap_or(u64::MAX);
-        let read = file.and_then(|file| file.take(limit.saturating_add(1)).read_to_string(&mut text));
-        drop(std::fs::remove_file(&path));
-        match read {
-            Ok(length) if length <= most => Some(text),
-            Ok(_) => {
-                tracing::warn!(path = %path.display(), most, "a sidecar's report is too long and was ignored");
-                None
-            }
-            Err(error) => {
-                tracing::debug!(path = %path.display(), %error, "a sidecar left no report");
-                None
-            }
-        }
-    };
-    tokio::task::spawn_blocking(read).await.ok().flatten()
-}
-
-/// Reads standard output to its end. Waits while the instance's mailbox is full, so the pipe fills and the process waits.
-async fn read_all(context: &RunContext, mut output: peer::Output, child: &Peer) {
-    let mut scrubber = context.scrubber.clone();
-    let id = context.id;
-    let mut buffer = Vec::with_capacity(context.limits.read_bytes);
-    loop {
-        buffer.clear();
-        let got = tokio::select! {
-            biased;
-            got = output.read_buf(&mut buffer) => got.unwrap_or(0),
-            () = abandoned(child) => 0,
-        };
-        let end = got == 0;
-        let data = if end { scrubber.finish() } else { scrubber.stream(buffer.as_slice().to_vec()) };
-        if !data.is_empty() && context.inputs.send(Input::SidecarOutput(SidecarBytes { id, data })).await.is_err() {
-            return;
-        }
-        if end {
-            child.hung_up();
-            return;
-        }
-    }
-}
-
-/// Ends some time after the process: a descendant that escaped its group may hold the pipe open for ever.
-async fn abandoned(child: &Peer) {
-    child.wait().await;
-    tokio::time::sleep(LAST_OUTPUT).await;
 }
 
 /// Obeys until there is nobody left to give orders. Says why, when it had to kill the process itself.
@@ -251,8 +239,7 @@ async fn obey(
                     drop(input.shutdown().await);
                 }
             }
-            Order::Stop(StopMode::Graceful) => child.stop(limits.sidecar_grace).await,
-            Order::Stop(StopMode::Kill) => child.kill(),
+            Order::Stop => child.stop(limits.sidecar_grace).await,
         }
     }
     None
@@ -280,13 +267,4 @@ fn last_lines(text: &str, limit: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tail_begins_with_a_line() {
-        assert_eq!(last_lines("one\ntwo\nthree\n", 10), "three");
-        assert_eq!(last_lines("one\ntwo", 100), "one\ntwo");
-        assert_eq!(last_lines("\u{e9}\u{e9}\u{e9}", 3), "\u{e9}");
-    }
-}
+mod tests;

@@ -136,7 +136,14 @@ impl<D: Dialect> Host<D> {
 
     /// The failure of a request.
     pub fn broken(&mut self, id: u64, kind: FailureKind, request_sent: bool) {
-        let failure = Failure { kind, message: "it failed".into(), request_sent };
+        let failure = Failure { kind, message: "it failed".into(), request_sent, retry_after: None };
+        self.give(Input::HttpFailed(HttpFault { id, failure }));
+    }
+
+    /// The refusal of a request because a quota is used up.
+    pub fn exhausted(&mut self, id: u64, retry_after: Option<u64>) {
+        let message = "the tenant's quota of http-requests is used up: 2 of 2".into();
+        let failure = Failure { kind: FailureKind::Exhausted, message, request_sent: false, retry_after };
         self.give(Input::HttpFailed(HttpFault { id, failure }));
     }
 

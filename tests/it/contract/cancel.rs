@@ -3,11 +3,15 @@
 use super::Subject;
 use super::probe::{Probe, call};
 use super::shape::well_formed;
+use llm_provider_host::egress::{Egress, EgressLimits, EgressPolicy, Origin, Trust};
 use llm_provider_host::wit::errors::{ErrorKind, Verdict};
-use llm_provider_host::{Session, ToolOwner, Turn};
-use llmp_model_server::{Gate, Reply, Role, Script};
-use llmp_tests::rig::{PATIENCE, Rig, Seen, once, read};
-use std::sync::Mutex;
+use llm_provider_host::wit::provider::Input;
+use llm_provider_host::{Effect, Limits, Observer, Policy, Session, ToolOwner, Turn};
+use llmp_model_server::{Gate, ModelServer, Reply, Role, Script};
+use llmp_tests::rig::{PATIENCE, Rig, Seen, canary, once, read};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 contract! {
@@ -21,6 +25,7 @@ contract! {
         a_cancelled_turn_drops_its_tool,
         turns_cancelled_at_any_moment_leave_a_sound_session,
         a_turn_nobody_reads_can_be_cancelled,
+        nothing_of_a_cancelled_request_is_handed_over,
     ]
 }
 
@@ -162,4 +167,57 @@ async fn a_turn_nobody_reads_can_be_cancelled(subject: Subject) {
     rig.client_left().await;
     assert_eq!(read(turn).await.failure().kind, ErrorKind::Cancelled);
     goes_on(&rig, &session, &Gate::new()).await;
+}
+
+/// Inputs of requests that were handed over after the plugin had cancelled them.
+#[derive(Clone, Default)]
+struct Late(Arc<Mutex<(BTreeSet<u64>, usize)>>);
+
+impl Observer for Late {
+    fn handled(&self, _now: u64, inputs: &[Input], effects: &[Effect]) {
+        let (cancelled, late) = &mut *self.0.lock().expect("sound");
+        *late += inputs.iter().filter_map(request_of).filter(|id| cancelled.contains(id)).count();
+        cancelled.extend(effects.iter().filter_map(|effect| match effect {
+            Effect::HttpCancel(id) => Some(*id),
+            _ => None,
+        }));
+    }
+}
+
+fn request_of(input: &Input) -> Option<u64> {
+    match input {
+        Input::HttpResponse(head) => Some(head.id),
+        Input::HttpChunk(bytes) => Some(bytes.id),
+        Input::HttpEnd(id) => Some(*id),
+        Input::HttpFailed(fault) => Some(fault.id),
+        _ => None,
+    }
+}
+
+/// While nobody reads, the answer piles up in the mailbox, in small pieces; of these a call takes a few.
+async fn nothing_of_a_cancelled_request_is_handed_over(subject: Subject) {
+    let flood = Reply::deltas(vec!["LATE "; 5_000]).hang_after(5_000);
+    let script = Script::new(Reply::text("fine")).then(flood);
+    let grant = |mut policy: Policy, model: &ModelServer| {
+        let origin = Origin::of(&model.base_url()).expect("an origin");
+        let way = EgressPolicy::new(Trust::only([]).expect("no authorities")).allow_private(origin);
+        let mut pieces = EgressLimits::default();
+        pieces.chunk_bytes = 256;
+        let mut limits = Limits::loosest();
+        (limits.batch_inputs, limits.turn_events) = (4, 16);
+        policy.limits = Some(limits);
+        let key = canary(vec![subject.flavor().key_destination(model)]);
+        policy.secret("api-key", key).egress(Egress::new(way, pieces).expect("a way out"))
+    };
+    let rig = Rig::http_under(script, subject.flavor(), json!({}), grant).await;
+    let late = Late::default();
+    let session = rig.instance.clone().observed(late.clone()).session();
+    let turn = session.send("flood", once(Vec::new())).await.expect("started");
+    rig.model.wait_for_requests(1, PATIENCE).await.expect("the request");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    turn.canceller().cancel();
+    assert_eq!(read(turn).await.failure().kind, ErrorKind::Cancelled);
+    goes_on(&rig, &session, &Gate::new()).await;
+    let (cancelled, handed_over) = &*late.0.lock().expect("sound");
+    assert_eq!((cancelled.len(), *handed_over), (1, 0));
 }

@@ -1,10 +1,11 @@
 //! Plugins that compute without end, and what a tenant's neighbours feel of it.
 
 use super::{said, tenant, turn};
-use llm_provider_host::{Allowance, Limits, PluginFault, Quota, Quotas, TurnError};
+use crate::measure::{Held, alone};
+use llm_provider_host::{Allowance, Instance, Limits, PluginFault, Quota, Quotas, Tenant, TurnError, user_message};
 use llmp_test_hostile::Row;
-use llmp_tests::plugins::{ask, hostile, hostile_with};
-use llmp_tests::rig::read;
+use llmp_tests::plugins::{hostile, hostile_with};
+use llmp_tests::rig::{once, read};
 use std::time::{Duration, Instant};
 
 /// The time in which so many in a hundred lie.
@@ -73,7 +74,7 @@ pub(super) async fn g02_a_loop_that_gives_control_back() {
     let Some(TurnError::Fault(PluginFault::Quota(exceeded))) = ended.error else { panic!("{:?}", ended.error) };
     assert_eq!((exceeded.quota, exceeded.most), (Quota::CpuMillis, 100));
     let session = evil.instance(&plugin, "{}").expect("an instance").session();
-    let refused = session.turn(llmp_tests::rig::once(vec![llm_provider_host::user_message("more")])).await;
+    let refused = session.turn(once(vec![user_message("more")])).await;
     assert!(refused.is_err(), "the next turn is refused before it begins");
     assert!(evil.usage().refused[&Quota::CpuMillis] >= 2);
     ends_at_the_budget_of_its_turn().await;
@@ -132,22 +133,22 @@ pub(super) async fn g21_time_comes_in_milliseconds() {
     assert!(first < 60_000, "counted from the instance's own beginning, not from that of the machine: {first}");
 }
 
-/// Cancels by call, by drop of the turn, by drop of the session, in any phase: all comes back.
-pub(super) async fn g22_cancels_at_any_moment() {
-    const CANCELS: u64 = 2_000;
-    let plugin = hostile(Row::G22).await;
-    let tenant = tenant(&plugin, |policy| policy);
-    let instance = tenant.instance(&plugin, "{}").expect("an instance");
-    let mut random = 7_u64;
-    for at in 0..CANCELS {
+/// Cancels by call, by drop of the turn, by drop of the session, in any phase, so many of them on an instance.
+async fn cancels(instance: Instance, seed: u64, count: u64) {
+    let (mut random, mut done) = (seed, 0);
+    while done < count {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let session = instance.session();
         let prompt = ["hold", "stream 1000", "invoke 3", "tick"][usize::try_from(random >> 40).expect("small") % 4];
-        let mut turn = ask(&session, prompt).await;
+        let Ok(mut turn) = session.turn(once(vec![user_message(prompt)])).await else {
+            // So many were cancelled at once that those before it still hold what there is.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            continue;
+        };
         for _ in 0..(random >> 50) % 4 {
             drop(tokio::time::timeout(Duration::from_millis(1), turn.next()).await);
         }
-        match at % 3 {
+        match done % 3 {
             0 => drop(turn),
             1 => {
                 turn.canceller().cancel();
@@ -155,17 +156,51 @@ pub(super) async fn g22_cancels_at_any_moment() {
             }
             _ => drop(session),
         }
+        done += 1;
     }
+}
+
+/// Waits until a tenant holds none of these any more.
+async fn given_back(tenant: &Tenant, quotas: &[Quota]) {
     let begin = Instant::now();
-    while tenant.usage().held.iter().any(|(quota, held)| matches!(quota, Quota::Turns | Quota::Sessions) && *held > 0) {
+    while tenant.usage().held.iter().any(|(quota, held)| quotas.contains(quota) && *held > 0) {
         assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", tenant.usage());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let session = instance.session();
-    assert_eq!(said(&session, "still here").await, "still here");
-    drop((session, instance));
-    while tenant.usage().held.values().any(|held| *held > 0) {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", tenant.usage());
-        tokio::time::sleep(Duration::from_millis(5)).await;
+}
+
+/// All comes back: what the tenant holds, the process's descriptors and children, the runtime's tasks.
+pub(super) async fn g22_cancels_at_any_moment() {
+    const CANCELS: u64 = 10_000;
+    const INSTANCES: u64 = 4;
+    const AT_ONCE: u64 = 4; // on each of them
+    if !alone("guests::g22_cancels_at_any_moment") {
+        return;
     }
+    let plugin = hostile(Row::G22).await;
+    let tenant = tenant(&plugin, |policy| policy);
+    let start = || tenant.instance(&plugin, "{}").expect("an instance");
+    let first = start();
+    assert_eq!(said(&first.session(), "still here").await, "still here");
+    drop(first);
+    let before = Held::settled().await;
+
+    let (begin, instances) = (Instant::now(), (0..INSTANCES).map(|_| start()).collect::<Vec<_>>());
+    let lanes = (0..INSTANCES * AT_ONCE).zip(instances.iter().cycle());
+    let lanes = lanes.map(|(seed, on)| tokio::spawn(cancels(on.clone(), seed, CANCELS / INSTANCES / AT_ONCE)));
+    for lane in lanes.collect::<Vec<_>>() {
+        lane.await.expect("no panic");
+    }
+    println!("figure: {CANCELS} cancels took {:?}", begin.elapsed());
+    given_back(&tenant, &[Quota::Turns, Quota::Sessions]).await;
+    for instance in &instances {
+        assert_eq!(said(&instance.session(), "still here").await, "still here");
+    }
+    drop(instances);
+    given_back(&tenant, &Quota::ALL).await;
+    let after = Held::settled().await;
+    println!("figure: before {CANCELS} cancels {before:?}, after them {after:?}");
+    assert!(after.descriptors <= before.descriptors, "descriptors stay: {before:?} {after:?}");
+    assert!(after.tasks <= before.tasks, "tasks stay: {before:?} {after:?}");
+    assert_eq!(after.children, before.children, "children stay: {before:?} {after:?}");
 }

@@ -1,16 +1,36 @@
 //! Plugins that hand over too much, or things that are none.
 
-use super::{alone, resident, said, tenant, turn};
-use llm_provider_host::{Event, PluginFault, Quota, TurnError};
+use super::{said, tenant, turn};
+use crate::measure::{Peak, alone, resident};
+use llm_provider_host::{Event, PluginFault, Quota, Session, TurnError};
 use llmp_test_hostile::Row;
 use llmp_tests::plugins::{ask, hostile, hostile_with};
 use std::time::{Duration, Instant};
 
+/// A string that is refused before the host has it.
+async fn refused(session: &Session, bytes: usize) {
+    let ended = turn(session, &format!("huge {bytes}")).await.error;
+    let Some(TurnError::Fault(fault)) = ended else { panic!("not refused: {ended:?}") };
+    assert!(matches!(fault, PluginFault::Limit { limit: "call_data_bytes", configured: 1_048_576, .. }), "{fault}");
+}
+
 pub(super) async fn g05_giant_strings_and_strings_that_are_none() {
+    /// Of 32 MiB. The plugin itself has it three times: as made, as a delta, and as a block.
+    const STRING: usize = 32 << 20;
+    if !alone("guests::g05_giant_strings_and_strings_that_are_none") {
+        return;
+    }
     let plugin = hostile_with(Row::G05, |limits| limits.call_data_bytes = 1 << 20).await;
     let session = tenant(&plugin, |policy| policy).instance(&plugin, "{}").expect("an instance").session();
-    let Some(TurnError::Fault(fault)) = turn(&session, "huge 32000000").await.error else { panic!("not refused") };
-    assert!(matches!(fault, PluginFault::Limit { limit: "call_data_bytes", configured: 1_048_576, .. }), "{fault}");
+    refused(&session, 2 << 20).await; // so that what the host needs once for a fault is there
+    said(&session, "warm").await;
+    let peak = Peak::begin();
+    refused(&session, STRING).await;
+    let grown = peak.grown();
+    let own = grown.saturating_sub(3 * STRING);
+    println!("figure: a string of 32 MiB took {} KiB of the host beside the plugin's own memory", own >> 10);
+    assert!(grown > 3 * STRING - (4 << 20), "the plugin has it three times: {grown}");
+    assert!(own < 2 << 20, "{own}");
     let Some(TurnError::Fault(fault)) = turn(&session, "no-text").await.error else { panic!("not refused") };
     let PluginFault::Trapped(says) = &fault else { panic!("{fault:?}") };
     assert!(says.contains("utf-8") || says.contains("UTF-8"), "{says}");
@@ -18,7 +38,7 @@ pub(super) async fn g05_giant_strings_and_strings_that_are_none() {
 }
 
 pub(super) async fn g06_a_flood_for_a_reader_that_sleeps_or_leaves() {
-    if !alone("g06_a_flood_for_a_reader_that_sleeps_or_leaves") {
+    if !alone("guests::g06_a_flood_for_a_reader_that_sleeps_or_leaves") {
         return;
     }
     let plugin = hostile(Row::G06).await;

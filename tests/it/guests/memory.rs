@@ -1,6 +1,7 @@
 //! Plugins that take memory, and that look for what others left in it.
 
-use super::{alone, resident, said, tenant, turn};
+use super::{said, tenant, turn};
+use crate::measure::{alone, resident};
 use llm_provider_host::{Host, HostConfig, HostError, Instance, Limits, Plugin, PluginFault, Quota, Quotas, TurnError};
 use llmp_test_hostile::Row;
 use llmp_tests::plugins::{host, hostile, hostile_component, policy};
@@ -13,7 +14,7 @@ fn small() -> Host {
 
 /// Growth ends at the sum that is granted, to an instance and to a tenant; the host's memory does not grow with it.
 pub(super) async fn g03_growth_of_memories_and_tables() {
-    if !alone("g03_growth_of_memories_and_tables") {
+    if !alone("guests::g03_growth_of_memories_and_tables") {
         return;
     }
     let host = small();
@@ -64,6 +65,7 @@ async fn started(host: &Host, plugin: &Plugin) -> Instance {
 
 /// Memory that a tenant used holds nothing of it when the next one gets it.
 pub(super) async fn g15_nothing_of_another_tenant_is_left() {
+    const REUSES: usize = 1_000;
     // Two places for instances, so that every one is used again and again.
     let mut limits = Limits::default();
     limits.instances = 2;
@@ -71,7 +73,7 @@ pub(super) async fn g15_nothing_of_another_tenant_is_left() {
     let plugin = host.load(hostile_component(Row::G15), "hostile").await.expect("the plugin");
     let canary = "a-canary-of-32-bytes-0123456789ab".repeat(2_000);
     let mut found = 0_usize;
-    for _ in 0..500 {
+    for _ in 0..REUSES {
         let one = started(&host, &plugin).await;
         assert_eq!(said(&one.session(), &canary).await.len(), canary.len());
         one.close().await;
@@ -80,7 +82,7 @@ pub(super) async fn g15_nothing_of_another_tenant_is_left() {
         found += said(&other.session(), "stale 4000000").await.parse::<usize>().expect("a count");
         other.close().await;
     }
-    println!("figure: 500 times 4 MB of memory that others had used held {found} bytes of theirs");
+    println!("figure: {REUSES} times 4 MB of memory that others had used held {found} bytes of theirs");
     assert_eq!(found, 0);
     let (one, other) = (hostile(Row::G15).await, hostile(Row::G15).await);
     let ids = [tenant(&one, |policy| policy).id(), tenant(&other, |policy| policy).id()];

@@ -93,29 +93,3 @@ async fn said(session: &Session, prompt: &str) -> String {
     assert!(seen.error.is_none(), "{prompt}: {:?}", seen.error);
     seen.text
 }
-
-/// Runs a test in a process of its own, where what it measures of the process is its own. True in that process.
-fn alone(name: &str) -> bool {
-    const ALONE: &str = "LLMP_TEST_ALONE";
-    let full = format!("guests::{name}");
-    if std::env::var_os(ALONE).is_some() {
-        return true;
-    }
-    let program = std::env::current_exe().expect("this program");
-    let output = std::process::Command::new(program)
-        .args([&full, "--exact", "--nocapture"])
-        .env(ALONE, "1")
-        .output()
-        .expect("this program runs");
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().filter(|line| line.starts_with("figure:")).for_each(|line| println!("{line}"));
-    assert!(text.contains("1 passed"), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    false
-}
-
-/// Bytes of this process that are in memory.
-fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux");
-    let line = text.lines().find(|line| line.starts_with("Rss:")).expect("its size");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok()).expect("a number") << 10
-}

@@ -4,39 +4,15 @@
 //! --test it soak` is its 24 hours.
 
 use super::processes::{Sleeper, sleeping};
-use super::{PATIENCE, alone, resident, tenant, turn};
+use super::{tenant, turn};
+use crate::measure::{Held, alone};
 use llmp_tests::plugins::{ask, naughty};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// What must not grow.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    resident: usize,
-    descriptors: usize,
-    threads: usize,
-    tasks: usize,
-    children: usize,
-}
-
-impl Held {
-    fn now() -> Self {
-        let count = |path: &str| std::fs::read_dir(path).expect("Linux").count();
-        let children = std::fs::read_dir("/proc/self/task").expect("Linux").flatten();
-        let of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        Self {
-            resident: resident(),
-            descriptors: count("/proc/self/fd"),
-            threads: count("/proc/self/task"),
-            tasks: tokio::runtime::Handle::current().metrics().num_alive_tasks(),
-            children: children.map(|task| of(task).split_whitespace().count()).sum(),
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn h12_soak_nothing_grows() {
-    if !alone("soak::h12_soak_nothing_grows") {
+    if !alone("guests::soak::h12_soak_nothing_grows") {
         return;
     }
     let seconds = std::env::var("LLMP_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
@@ -49,28 +25,16 @@ async fn h12_soak_nothing_grows() {
         rounds += 1;
         // What is set up once is there after a fifth of the time.
         if first.is_none() && begin.elapsed() > length / 5 {
-            first = Some(settled().await);
+            first = Some(Held::settled().await);
         }
     }
-    let (first, last) = (first.expect("long enough"), settled().await);
+    let (first, last) = (first.expect("long enough"), Held::settled().await);
     println!("figure: {rounds} rounds in {seconds} s; {first:?} after a fifth, {last:?} at the end");
     assert!(last.resident < first.resident + (16 << 20), "memory grows: {first:?} {last:?}");
     assert!(last.descriptors <= first.descriptors + 2, "descriptors grow: {first:?} {last:?}");
     assert!(last.threads <= first.threads + 8, "threads grow: {first:?} {last:?}");
     assert!(last.tasks <= first.tasks, "tasks grow: {first:?} {last:?}");
     assert_eq!(last.children, first.children, "children stay: {first:?} {last:?}");
-}
-
-/// A look when what was dropped has had the time to go: children and tasks do, on a busy machine too.
-async fn settled() -> Held {
-    let begin = Instant::now();
-    loop {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let held = Held::now();
-        if held.children + held.tasks == 0 || begin.elapsed() > PATIENCE {
-            return held;
-        }
-    }
 }
 
 /// A tenant's life: turns, faults, cancels, a program.

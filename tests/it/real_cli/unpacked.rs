@@ -37,7 +37,8 @@ async fn two_tenants_read_one_program_and_write_their_own_data() {
     let shared = TempDir::new().expect("a directory");
     let rig = async || {
         let mut sidecar = real_cli::sidecar();
-        sidecar.unpack_dir = Some(shared.path().to_owned());
+        // Not the directory itself: a lock is made beside it.
+        sidecar.unpack_dir = Some(shared.path().join("unpacked"));
         Rig::with(Script::text("hello"), sidecar, Wire::Completions, json!({})).await
     };
     let one = rig().await;

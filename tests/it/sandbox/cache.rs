@@ -144,3 +144,110 @@ async fn h01_a_cache_on_a_full_disk_is_no_cache() {
     load(cache.path());
     assert!(!compiled(cache.path()).is_empty(), "kept as soon as there is room");
 }
+
+const SMALL_DISK: &str = "LLMP_TEST_SMALL_DISK";
+
+/// Leaves so many KiB of a disk free.
+fn fill(disk: &Path, free_kib: u64) {
+    let mut filler = fs::File::create(disk.join("filler")).expect("a file");
+    let full = std::io::copy(&mut std::io::repeat(0), &mut filler).expect_err("a disk that never fills");
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
+    let length = filler.metadata().expect("a length").len();
+    filler.set_len(length - (free_kib << 10)).expect("cut");
+}
+
+/// Removes everything; the cache's own bookkeeping may be quicker.
+fn clear(cache: &Path) {
+    files(cache).into_iter().for_each(|left| drop(fs::remove_file(left)));
+}
+
+/// Not a test but a program of the next one: the variable names a disk of 1 MiB.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_disk() {
+    let Some(disk) = std::env::var_os(SMALL_DISK).map(PathBuf::from) else { return };
+    let cache = disk.join("cache");
+    load(&cache);
+    for free_kib in [0, 4, 64, 128] {
+        clear(&cache);
+        fill(&disk, free_kib);
+        let (plugin, _) = load(&cache);
+        assert!(works(&plugin).await, "{free_kib} KiB free");
+        assert!(compiled(&cache).is_empty(), "{free_kib} KiB were enough: {:?}", files(&cache));
+    }
+    clear(&cache);
+    fs::remove_file(disk.join("filler")).expect("removed");
+    load(&cache);
+    assert!(!compiled(&cache).is_empty(), "kept as soon as there is room");
+}
+
+/// A disk of 1 MiB that only these processes see: filled to several degrees, then read-only, with nothing on it and with what
+/// was kept. `$0` is this program, `$1` where the disk goes.
+const DISK: &str = r#"mount -t tmpfs -o size=1m,mode=0700 tmpfs "$1" && mkdir -m 700 "$1/empty" || exit 77
+LLMP_TEST_SMALL_DISK="$1" "$0" --exact sandbox::cache::small_disk && mount -o remount,ro "$1" || exit 1
+for kept in empty cache; do LLMP_TEST_CACHE="$1/$kept" "$0" --exact sandbox::cache::child || exit 1; done"#;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn h01_a_cache_on_a_disk_of_1_mib_or_a_read_only_one_is_no_cache() {
+    let place = TempDir::new().expect("a directory");
+    let program = std::env::current_exe().expect("this program");
+    let mut alone = std::process::Command::new("unshare");
+    alone.args(["--map-root-user", "--mount", "sh", "-c", DISK]).arg(program).arg(place.path());
+    let ran = alone.output().expect("unshare");
+    let (told, why) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    if ran.status.code() == Some(77) || why.starts_with("unshare:") {
+        println!("NOT CHECKED: no disk of one's own can be had here: {why}");
+        return;
+    }
+    assert!(ran.status.success() && told.matches("1 passed").count() == 3, "{told}\n{why}");
+}
+
+/// Runs [`child`] with a cache, by itself or by a tracer: what it told, and what the tracer did.
+fn run_child(cache: &Path, tracer: &[&str]) -> std::io::Result<(String, String)> {
+    let program = std::env::current_exe()?;
+    let words = tracer.iter().map(std::ffi::OsStr::new).chain([program.as_os_str()]).collect::<Vec<_>>();
+    let mut command = std::process::Command::new(words[0]);
+    command.args(&words[1..]).args(["--exact", "sandbox::cache::child"]).env(CHILD, cache);
+    let ran = command.output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((text(&ran.stdout), text(&ran.stderr)))
+}
+
+/// Each call that puts a compiled plugin into the cache fails, by strace, which does so without the program's help.
+#[cfg(target_os = "linux")]
+#[test]
+fn h01_a_fault_at_each_call_leaves_nothing_that_is_taken_for_a_plugin() {
+    let cache = TempDir::new().expect("a directory");
+    let (told, _) = run_child(cache.path(), &[]).expect("this program");
+    assert!(told.contains("1 passed"), "{told}");
+    let kept = compiled(cache.path()).pop_first().expect("a compiled plugin");
+    let above = kept.parent().expect("a directory").display().to_string();
+    let staged = kept.with_extension("wip-atomic-write-mod").display().to_string();
+    for (path, call, error) in [
+        (&above, "mkdir", "EROFS"),
+        (&above, "mkdir", "ENOSPC"),
+        (&staged, "openat", "EIO"),
+        (&staged, "openat", "EMFILE"),
+        (&staged, "write", "EIO"),
+        (&staged, "write", "ENOSPC"),
+        (&staged, "rename", "EIO"),
+    ] {
+        drop(fs::remove_dir_all(cache.path().join("modules")));
+        let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error={error}"));
+        let tracer = ["strace", "-f", "-qq", "-P", path, "-e", &trace, "-e", &inject];
+        let Ok((told, traced)) = run_child(cache.path(), &tracer) else {
+            println!("NOT CHECKED: there is no strace here");
+            return;
+        };
+        if traced.contains("PTRACE") {
+            println!("NOT CHECKED: nothing can be traced here: {traced}");
+            return;
+        }
+        assert!(told.contains("1 passed"), "{call} {error}: {told}\n{traced}");
+        assert!(traced.contains("(INJECTED)"), "{call} {error} did not happen: {traced}");
+        assert!(compiled(cache.path()).is_empty(), "{call} {error}: {:?}", files(cache.path()));
+    }
+    drop(fs::remove_dir_all(cache.path().join("modules")));
+    load(cache.path());
+    assert_eq!(compiled(cache.path()).pop_first(), Some(kept), "kept as soon as all is well");
+}

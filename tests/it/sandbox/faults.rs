@@ -79,6 +79,16 @@ async fn a_string_larger_than_a_call_may_carry_is_a_passed_limit() {
     assert_eq!(configured, 1 << 20);
 }
 
+/// Each alone is less than a call may carry: once as a delta, and once as a block.
+#[tokio::test(flavor = "multi_thread")]
+async fn strings_that_are_too_much_together_are_a_passed_limit() {
+    let plugin = naughty_with(|limits| limits.call_data_bytes = 1 << 20).await;
+    let fault = fault_of(&plugin, "huge 600000").await;
+    let PluginFault::Limit { limit: "call_data_bytes", configured, observed } = fault else { panic!("{fault:?}") };
+    assert_eq!(configured, 1 << 20);
+    assert!((1_200_000..1_210_000).contains(&observed), "{observed}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_string_of_ordinary_size_passes() {
     let session = instance(&naughty().await).session();

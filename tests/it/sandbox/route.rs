@@ -4,7 +4,7 @@ use super::retry::{observed, request};
 use super::tape::Tape;
 use llm_provider_host::wit::errors::ErrorKind;
 use llm_provider_host::wit::events::{Event, NoticeKind};
-use llm_provider_host::{Candidate, Instance, Route, RoutedTurn, Session, TurnRequest};
+use llm_provider_host::{Candidate, Instance, Route, RoutedTurn, Session, TurnError, TurnRequest};
 use llmp_tests::rig::Seen;
 
 struct Two {
@@ -69,6 +69,34 @@ async fn an_attempt_that_was_not_told_is_not_abandoned() {
     let seen = read(route.turn(request("fail 1 overloaded switch-model")).await.expect("a turn")).await;
     assert_eq!((attempts(&seen), seen.count("attempt-abandoned")), (vec![1], 0));
     assert!(seen.noticed(&NoticeKind::ModelSwitched));
+}
+
+/// Given up after the first candidate failed and before the second was asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_cancelled_between_candidates_asks_no_other() {
+    let Two { route, tapes, .. } = two().await;
+    let mut turn = route.turn(request("fail 1 overloaded switch-model")).await.expect("a turn");
+    let switched =
+        |item: &Result<Event, _>| matches!(item, Ok(Event::Notice(notice)) if notice.kind == NoticeKind::ModelSwitched);
+    while !switched(&turn.next().await.expect("more")) {}
+    turn.cancel();
+    let seen = read(turn).await;
+    assert!(seen.error.as_ref().is_some_and(TurnError::is_cancelled), "{:?}", seen.error);
+    assert_eq!((tapes[0].turns().len(), tapes[1].turns().len()), (1, 0));
+}
+
+/// A provider that is left alone for now is no reason not to ask another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_whose_breaker_is_open_is_passed_over() {
+    let Two { route, tapes, .. } = two().await;
+    for _ in 0..5 {
+        let seen = read(route.turn(request("fail 1 overloaded surface")).await.expect("a turn")).await;
+        assert!(seen.error.is_some());
+    }
+    let seen = read(route.turn(request("hello")).await.expect("a turn")).await;
+    assert_eq!(seen.block_text(), "hello", "{:?}", seen.error);
+    assert!(seen.noticed(&NoticeKind::ModelSwitched));
+    assert_eq!((tapes[0].turns().len(), tapes[1].turns().len()), (5, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,8 @@ pub(crate) struct Tape(Arc<Mutex<Calls>>);
 #[derive(Default)]
 struct Calls {
     inputs: Vec<Input>,
+    /// How many of them each call was given.
+    batches: Vec<usize>,
     events: usize,
 }
 
@@ -19,6 +21,7 @@ impl Observer for Tape {
     fn handled(&self, _now: u64, inputs: &[Input], effects: &[Effect]) {
         let mut calls = self.0.lock().expect("no panic");
         calls.inputs.extend_from_slice(inputs);
+        calls.batches.push(inputs.len());
         calls.events += effects.iter().filter(|effect| matches!(effect, Effect::Event(..))).count();
     }
 }
@@ -32,6 +35,13 @@ impl Tape {
     /// Inputs of a kind so far.
     pub(crate) fn count(&self, kind: fn(&Input) -> bool) -> usize {
         self.0.lock().expect("no panic").inputs.iter().filter(|input| kind(input)).count()
+    }
+
+    /// What each call was given so far.
+    pub(crate) fn calls(&self) -> Vec<Vec<Input>> {
+        let calls = self.0.lock().expect("no panic");
+        let mut inputs = calls.inputs.iter().cloned();
+        calls.batches.iter().map(|count| inputs.by_ref().take(*count).collect()).collect()
     }
 
     /// The turns the plugin was given so far.

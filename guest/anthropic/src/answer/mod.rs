@@ -9,6 +9,7 @@ use crate::refusal;
 use block::OpenBlock;
 use llm_provider_core::classify::{Failure, Fault};
 use llm_provider_core::completion::{BlockKey, Piece, Reader};
+use llm_provider_core::surrogate::mended;
 use llm_provider_guest::types::FinishReason;
 use std::collections::BTreeMap;
 use usage::Counted;
@@ -30,10 +31,15 @@ impl Reader for Answer {
     fn event(&mut self, name: &str, data: &str, out: &mut Vec<Piece>) -> Result<(), Failure> {
         let mut event: Event<'_> = match serde_json::from_str(data) {
             Ok(event) => event,
-            Err(error) if wire::is_known(name, data) => return Err(unreadable("an event", &error)),
-            Err(_) => {
-                out.push(Piece::Unknown);
-                return Ok(());
+            Err(error) => {
+                return match mended(data) {
+                    Some(copy) => self.event(name, &copy, out),
+                    None if wire::is_known(name, data) => Err(unreadable("an event", &error)),
+                    None => {
+                        out.push(Piece::Unknown);
+                        Ok(())
+                    }
+                };
             }
         };
         let kind = std::mem::take(&mut event.kind);
@@ -66,7 +72,15 @@ impl Reader for Answer {
     }
 
     fn whole(&mut self, body: &str, out: &mut Vec<Piece>) -> Result<(), Failure> {
-        let mut message: Message = serde_json::from_str(body).map_err(|error| unreadable("an answer", &error))?;
+        let mut message: Message = match serde_json::from_str(body) {
+            Ok(message) => message,
+            Err(error) => {
+                return match mended(body) {
+                    Some(copy) => self.whole(&copy, out),
+                    None => Err(unreadable("an answer", &error)),
+                };
+            }
+        };
         if let Some(error) = message.error.take() {
             return Err(refusal::of_stream(refusal::Report { error, request_id: message.request_id }));
         }

@@ -34,6 +34,7 @@ impl Seen {
 pub(super) fn code(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Denied => "EACCES",
+        FailureKind::Exhausted => "EDQUOT",
         FailureKind::Invalid => "EINVAL",
         FailureKind::Dns => "ENOTFOUND",
         FailureKind::Connect => "ECONNREFUSED",
@@ -44,7 +45,7 @@ pub(super) fn code(kind: FailureKind) -> &'static str {
     }
 }
 
-/// A failure that no repetition can help. The CLI takes every one for a broken connection and would try five times more.
+/// A failure that no repetition can help, or none so soon. The CLI takes every one for a broken connection and would try five times more.
 pub(super) fn last(failure: &http_types::Failure) -> Option<Failure> {
     let (fault, what, hint) = match failure.kind {
         FailureKind::Denied => (
@@ -52,13 +53,19 @@ pub(super) fn last(failure: &http_types::Failure) -> Option<Failure> {
             "the host's policy refused the request to the model's endpoint",
             Some("grant the endpoint's origin, and its key to the header that carries it; or set `egress` to `direct`"),
         ),
+        FailureKind::Exhausted => (
+            Fault::Exhausted,
+            "the host sends no further request to the model's endpoint for now",
+            Some("wait, or grant more in the tenant's policy"),
+        ),
         FailureKind::Invalid => (Fault::Invalid, "the request to the model's endpoint is malformed", None),
         FailureKind::Tls => (Fault::Certificate, "the certificate of the model's endpoint is not accepted", None),
         FailureKind::TooLarge => (Fault::TooLarge, "the answer of the model's endpoint is too large", None),
         FailureKind::Dns | FailureKind::Connect | FailureKind::Timeout | FailureKind::Broken => return None,
     };
     let message = format!("{what}: {}", failure.message);
-    Some(Failure::of(fault, message).with_hint(hint.map(str::to_owned)))
+    let retry_after = failure.retry_after;
+    Some(Failure { retry_after, ..Failure::of(fault, message).with_hint(hint.map(str::to_owned)) })
 }
 
 #[cfg(test)]

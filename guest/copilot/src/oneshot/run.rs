@@ -169,7 +169,7 @@ impl Run {
                 Some(())
             }
             "user.message" => Some(()),
-            "tool.execution_complete" => Some(()),
+            "tool.execution_start" | "tool.execution_complete" => Some(()),
             kind if is_ignored(kind) => Some(()),
             _ => None,
         };
@@ -202,7 +202,8 @@ impl Run {
         // answer are in the CLI's history but not in the caller's.
         let calls = message.tool_requests.as_ref().is_some_and(|requests| !requests.is_empty());
         self.tainted |= calls;
-        self.empty_message = content.is_empty() && !calls;
+        let goes_on = self.empty_message || !message.continues();
+        self.empty_message = goes_on && content.is_empty() && !calls;
         let message = event::Message { tool_requests: None, ..message };
         self.stream.message(&message, content, &mut self.turn, &mut port.out);
     }

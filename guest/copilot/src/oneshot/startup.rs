@@ -6,7 +6,9 @@ use llm_provider_core::classify::Fault;
 use llm_provider_guest::sidecar_types::Exit;
 
 /// Texts as the CLI writes them, what each means, and what to do.
-const TEXTS: [(&str, Fault, &str); 10] = [
+const TEXTS: [(&str, Fault, &str); 11] = [
+    // First: the CLI says below it that the token could not be validated, and that it may still be valid.
+    ("network fetch failed", Fault::Transport, "check that this machine reaches GitHub; the token may still be valid"),
     ("No authentication information found", Fault::Unauthenticated, "grant a GitHub token to the plugin"),
     (
         "Authentication token found but could not be validated",

@@ -3,11 +3,11 @@
 use super::{AFTER_ANSWER, AFTER_FAILURE, Run, Stage, permission};
 use crate::config::Auth;
 use crate::failure::{self, Attempt, Failure, told};
-use crate::port::Port;
+use crate::port::{Port, Purpose};
 use crate::wire::event::{self, Event};
 use llm_provider_core::classify::Fault;
 use llm_provider_guest::events::NoticeKind;
-use llm_provider_guest::types::{FinishReason, ToolOwner, Usage};
+use llm_provider_guest::types::{FinishReason, ToolOwner, ToolResult, Usage};
 use serde::Deserialize;
 
 /// What an event leads to.
@@ -77,7 +77,6 @@ pub(crate) fn is_ignored(kind: &str) -> bool {
             | "system.message"
             | "tool.execution_partial_result"
             | "tool.execution_progress"
-            | "tool.execution_start"
             | "tool.shell_output"
     )
 }
@@ -85,10 +84,14 @@ pub(crate) fn is_ignored(kind: &str) -> bool {
 impl Run {
     /// Takes an event of the turn's server session.
     pub(crate) fn event(&mut self, event: &Event<'_>, port: &mut Port) -> Outcome {
-        if !matches!(self.stage, Stage::Sending | Stage::Running) || event.agent_id.is_some() {
+        if !matches!(self.stage, Stage::Sending | Stage::Running) {
             return Outcome::Goes;
         }
         let data = event.data.get();
+        if event.agent_id.is_some() {
+            self.of_agent(&event.kind, data, port);
+            return Outcome::Goes;
+        }
         let outcome = match &*event.kind {
             "assistant.message_delta" => self.read(data, |run, delta| run.delta(&delta, port)),
             "assistant.reasoning_delta" => self.read(data, |run, delta: event::ReasoningDelta<'_>| {
@@ -103,15 +106,15 @@ impl Run {
             "assistant.usage" => self.read(data, |run, usage| run.usage(&usage, port)),
             "assistant.turn_start" => {
                 (self.begun, self.failure, self.whole_until) = (true, None, None);
+                self.tools_over(port);
                 Some(())
             }
             "assistant.turn_end" => {
                 self.step_ended(port);
                 Some(())
             }
-            "tool.execution_complete" => self.read(data, |run, done: event::ToolDone<'_>| {
-                run.suspension.settled(&done.tool_call_id);
-            }),
+            "tool.execution_start" => self.read(data, Self::tool_runs),
+            "tool.execution_complete" => self.read(data, |run, done| run.tool_done(&done, port)),
             "user.message" => self.read(data, Self::taken),
             "external_tool.requested" => self.read(data, |run, request| run.tool(&request, port)),
             "permission.requested" => self.read(data, |run, request| permission::requested(run, data, &request, port)),
@@ -132,9 +135,23 @@ impl Run {
         if suspended { Outcome::Suspended } else { Outcome::Goes }
     }
 
+    /// An event of a sub-agent. What it says is not the answer, but it costs, and what it asks for must be answered.
+    fn of_agent(&mut self, kind: &str, data: &str, port: &mut Port) {
+        let known = match kind {
+            "assistant.usage" => self.read(data, |run, usage: event::Usage<'_>| run.cost(&usage, port)),
+            "tool.execution_start" => self.read(data, Self::tool_runs),
+            "tool.execution_complete" => self.read(data, |run, done| run.tool_done(&done, port)),
+            "external_tool.requested" => self.read(data, |run, request| run.tool_of_agent(&request, port)),
+            "permission.requested" => self.read(data, |run, request| permission::requested(run, data, &request, port)),
+            _ => Some(()),
+        };
+        self.unknown += u64::from(known.is_none());
+    }
+
     /// A step of the CLI is over. After one whose message called no tool there is nothing more to come but the word that
     /// the session is idle; a word that was lost must not cost the answer.
     fn step_ended(&mut self, port: &mut Port) {
+        self.tools_over(port);
         self.stream.step_over(&mut self.turn, &mut port.out);
         let whole = self.spoke_last && self.stream.has_answer() && self.finish != Some(FinishReason::Length);
         if whole && self.failure.is_none() {
@@ -187,14 +204,15 @@ impl Run {
         let content = message.content.as_ref().map_or("", |content| &content.0);
         let content = if self.filtered && content == told::FILTERED { "" } else { content };
         let calls = message.tool_requests.as_deref().unwrap_or_default();
-        self.empty_message = content.is_empty() && calls.is_empty();
-        (self.spoke_last, self.whole_until) = (calls.is_empty(), None);
-        let ids = || calls.iter().map(|call| &*call.tool_call_id);
+        // What is said of the parts before holds of a message that goes on with them.
+        let goes_on = |before: bool| before || !message.continues();
+        self.empty_message = goes_on(self.empty_message) && content.is_empty() && calls.is_empty();
+        (self.spoke_last, self.whole_until) = (goes_on(self.spoke_last) && calls.is_empty(), None);
+        let told = self.stream.message(message, content, &mut self.turn, &mut port.out);
         match self.options.owner {
-            ToolOwner::Return => self.suspension.spoken(ids()),
-            ToolOwner::Callback => self.tools.spoken(ids()),
+            ToolOwner::Return => self.suspension.spoken(told, message),
+            ToolOwner::Callback => self.tools.spoken(told, message),
         }
-        self.stream.message(message, content, &mut self.turn, &mut port.out);
     }
 
     fn usage(&mut self, usage: &event::Usage<'_>, port: &mut Port) {
@@ -214,6 +232,10 @@ impl Run {
         }
         let id = usage.provider_call_id.as_ref().or(usage.api_call_id.as_ref());
         self.request_id = id.map(|id| id.0.to_string()).or_else(|| self.request_id.take());
+        self.cost(usage, port);
+    }
+
+    fn cost(&mut self, usage: &event::Usage<'_>, port: &mut Port) {
         let call = Usage {
             model_calls: 1,
             input_tokens: usage.input_tokens.unwrap_or(0),
@@ -227,16 +249,51 @@ impl Run {
     }
 
     fn tool(&mut self, request: &event::ExternalTool<'_>, port: &mut Port) {
-        let arguments = request.arguments.map_or("{}", |raw| raw.get());
-        let (id, name) = (&request.tool_call_id, &request.tool_name);
-        self.stream.requested(id, name, arguments, &mut self.turn, &mut port.out);
+        let told = self.stream.requested(request, &mut self.turn, &mut port.out);
         match self.options.owner {
-            ToolOwner::Return => self.suspension.requested(&request.tool_call_id, &request.request_id),
-            ToolOwner::Callback => {
-                if self.tools.invoke(self.turn.id(), request, &mut port.out) {
-                    self.turn.tools_ran();
-                }
-            }
+            ToolOwner::Return => self.suspension.requested(&told, &request.request_id),
+            ToolOwner::Callback => self.invoke(told, request, port),
+        }
+    }
+
+    /// A sub-agent wants a tool of the caller's run. Its call is no part of the answer, so a caller that runs its tools
+    /// between turns never gets to know it.
+    fn tool_of_agent(&mut self, request: &event::ExternalTool<'_>, port: &mut Port) {
+        let name = request.request_id.to_string();
+        if self.options.owner == ToolOwner::Callback {
+            self.tools.hide(&name);
+            return self.invoke(name, request, port);
+        }
+        let content = "This tool cannot be used from here. Go on without it.".to_owned();
+        let result = ToolResult { call_id: name, content, is_error: true };
+        port.answer_tool(&self.name, &request.request_id, &result, Purpose::ToolAnswer);
+    }
+
+    fn invoke(&mut self, call: String, request: &event::ExternalTool<'_>, port: &mut Port) {
+        if self.tools.invoke(self.turn.id(), call, request, &mut port.out) {
+            self.turn.tools_ran();
+        }
+    }
+
+    /// A tool is about to run: one of the CLI's own, unless the caller has it.
+    fn tool_runs(&mut self, start: event::ToolStart<'_>) {
+        if !self.options.offers(&start.tool_name) {
+            self.turn.tools_ran();
+            self.tools.runs_there(&start.tool_call_id);
+        }
+    }
+
+    fn tool_done(&mut self, done: &event::ToolDone<'_>, port: &mut Port) {
+        self.tools.ran_there(&done.tool_call_id);
+        self.arm(port);
+        let call = self.stream.named(&done.tool_call_id).unwrap_or(&done.tool_call_id);
+        self.suspension.settled(call);
+    }
+
+    /// A step of the CLI is over or begins: none of its own tools runs, even where that was not told.
+    fn tools_over(&mut self, port: &mut Port) {
+        if self.tools.step_over() {
+            self.arm(port);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod events;
 mod finish;
+mod item;
 pub(crate) mod permission;
 mod stream;
 mod suspend;
@@ -15,6 +16,7 @@ pub(crate) use tools::Tools;
 use crate::egress::Seen;
 use crate::failure::{Attempt, Failure};
 use crate::options::Options;
+use crate::port::Port;
 use crate::reconcile::{Answers, Plan, Server};
 use llm_provider_core::digest::{Chain, Fields};
 use llm_provider_core::turn::Turn;
@@ -36,6 +38,19 @@ pub(crate) enum Lost {
     Spoilt,
     /// The server does not know it any more.
     Forgotten,
+    /// The sidecar was ended, and not all of it was on disk.
+    Unkept,
+}
+
+/// What the end of a sidecar means for a turn that waited for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chill {
+    /// Nothing.
+    Same,
+    /// It takes its session up again, which its owner was not told.
+    Woken,
+    /// What is on disk is not what it counts on: it needs another session.
+    Unkept,
 }
 
 /// A conversation.
@@ -62,16 +77,32 @@ impl Session {
     /// The sidecar ended unasked. What it had in memory may not be on disk, so the session is lost; but for one that waits
     /// for the results of tools, which is on disk by then and costs the most to lose. Should it not be there, its turn
     /// learns so before anything reaches the model.
-    pub(crate) fn crashed(&mut self) {
+    /// Gives the name of what is left on disk.
+    pub(crate) fn crashed(&mut self) -> Option<String> {
         let had = self.server.is_some() || self.run.as_ref().is_some_and(|run| run.stage != Stage::Waiting);
-        self.server =
-            self.server.take().filter(|server| server.pending.is_some() && server.durable).map(|mut server| {
-                server.cold = true;
-                server
-            });
         if had {
             self.lost = Some(Lost::Crash);
         }
+        self.chilled(|server| server.pending.is_some() && server.durable)
+    }
+
+    /// The sidecar was ended because it had nothing to do. Gives the name of what is on disk and not whole.
+    pub(crate) fn rested(&mut self) -> Option<String> {
+        let left = self.chilled(|server| server.durable);
+        if left.is_some() {
+            self.lost = Some(Lost::Unkept);
+        }
+        left
+    }
+
+    /// The server session is on disk only. Gives the name of one that is not to be kept.
+    fn chilled(&mut self, keep: impl Fn(&Server) -> bool) -> Option<String> {
+        let server = self.server.take()?;
+        if !keep(&server) {
+            return Some(server.name);
+        }
+        self.server = Some(Server { cold: true, ..server });
+        None
     }
 
     /// The name of the next server session: 128 bits that no other instance comes to, in letters the CLI takes.
@@ -93,6 +124,14 @@ pub(crate) enum Stage {
     Sending,
     /// The prompt was taken.
     Running,
+}
+
+/// The server session that a turn runs in.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) name: String,
+    /// Whether its log has all of it, as far as it goes.
+    pub(crate) durable: bool,
 }
 
 /// A turn that runs.
@@ -132,7 +171,8 @@ pub(crate) struct Run {
     unknown: u64,
     /// The server changed the history by itself.
     tainted: bool,
-    durable: bool,
+    /// Whether the session's log has all of it. A log with a gap keeps it.
+    pub(crate) durable: bool,
     empty_message: bool,
     /// The model's last message called no tool.
     spoke_last: bool,
@@ -143,8 +183,10 @@ pub(crate) struct Run {
 
 impl Run {
     /// A turn that waits for the CLI.
-    pub(crate) fn new(turn: Turn, way: Plan, name: String, options: Options, messages: Vec<Message>) -> Self {
+    pub(crate) fn new(turn: Turn, way: Plan, place: Place, options: Options, messages: Vec<Message>) -> Self {
         let history = Chain::default().extend(&messages);
+        let stream = Stream::after(&messages);
+        let Place { name, durable } = place;
         Self {
             turn,
             stage: Stage::Waiting,
@@ -156,7 +198,7 @@ impl Run {
             fell_back: false,
             message_id: None,
             begun: false,
-            stream: Stream::default(),
+            stream,
             tools: Tools::default(),
             permissions: BTreeMap::new(),
             suspension: Suspension::default(),
@@ -167,7 +209,7 @@ impl Run {
             heard: 0,
             unknown: 0,
             tainted: false,
-            durable: true,
+            durable,
             empty_message: false,
             spoke_last: false,
             filtered: false,
@@ -177,19 +219,25 @@ impl Run {
     }
 
     /// The sidecar was ended while the turn waited for it: what was in memory is on disk only.
-    /// True when that changes what its owner was told.
-    pub(crate) fn chill(&mut self) -> bool {
+    pub(crate) fn chill(&mut self) -> Chill {
         match &mut self.way {
+            Plan::Create { .. } => Chill::Same,
+            _ if !self.durable => Chill::Unkept,
             Plan::Append(prompt) => {
                 self.way = Plan::Resume { prompt: std::mem::take(prompt), unload: false };
-                true
+                Chill::Woken
             }
             Plan::Resume { unload, .. } => {
                 *unload = false;
-                false
+                Chill::Same
             }
-            Plan::Answer(answers) => !std::mem::replace(&mut answers.wake, true),
-            Plan::Create { .. } => false,
+            // A session on disk is woken for results alone (`reconcile`).
+            Plan::Answer(answers) if !answers.more.is_empty() => Chill::Unkept,
+            Plan::Answer(answers) if answers.wake => Chill::Same,
+            Plan::Answer(answers) => {
+                answers.wake = true;
+                Chill::Woken
+            }
         }
     }
 
@@ -217,6 +265,13 @@ impl Run {
         let counts = matches!(self.stage, Stage::Sending | Stage::Running) && !waits;
         let silent = counts.then(|| self.heard.saturating_add(self.options.activity_timeout));
         silent.map(|at| self.whole_until.map_or(at, |until| until.min(at)))
+    }
+
+    /// Makes sure that its silence is noticed.
+    pub(crate) fn arm(&self, port: &mut Port) {
+        if let Some(at) = self.deadline() {
+            port.arm(at);
+        }
     }
 
     /// Whether the answer is whole and the CLI has been silent about it for long enough. Its session is in doubt then.

@@ -4,46 +4,13 @@
 //! streamed something that counts for nothing. What was streamed is kept as items; a whole message settles them, and
 //! what is void is left out when the blocks are told again in a new attempt.
 
+use super::item::{Called, Item, Part, Sign, State};
 use crate::effect::Effect;
-use crate::wire::event::{Message, ToolRequest};
-use llm_provider_core::turn::{Kind, Turn};
+use crate::wire::event::{ExternalTool, Message};
+use llm_provider_core::turn::Turn;
 use llm_provider_guest::events::BlockIndex;
-
-/// What an item is part of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Text { message: String },
-    Thinking { id: String },
-    ToolCall { id: String, name: String },
-}
-
-/// How far an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// It may grow, and it may turn out void.
-    Open,
-    /// It counts, and goes on in the next message: the model ran into its limit and is asked to continue.
-    Cut,
-    /// It counts and is complete.
-    Whole,
-}
-
-/// A piece of a block: the whole of it, but for text that several messages continue.
-#[derive(Clone, Debug)]
-struct Item {
-    part: Part,
-    state: State,
-    block: BlockIndex,
-    start: usize,
-    end: Option<usize>,
-}
-
-impl Item {
-    fn text<'t>(&self, turn: &'t Turn) -> &'t str {
-        let text = turn.text(self.block);
-        text.get(self.start..self.end.unwrap_or(text.len())).unwrap_or_default()
-    }
-}
+use llm_provider_guest::types::{self, Block};
+use std::collections::BTreeSet;
 
 /// The items of a turn.
 #[derive(Debug, Default)]
@@ -53,11 +20,30 @@ pub(crate) struct Stream {
     settled: usize,
     /// Items before this one belong to earlier steps of the CLI.
     step: usize,
+    /// The names of the calls before this turn.
+    earlier: BTreeSet<String>,
+}
+
+/// A call that the CLI tells of, with all of its arguments.
+struct Wanted<'a> {
+    id: &'a str,
+    name: &'a str,
+    arguments: &'a str,
+    sign: (Sign, &'a str),
 }
 
 type Out = Vec<Effect>;
 
 impl Stream {
+    /// The items of a turn that answers such a history.
+    pub(crate) fn after(history: &[types::Message]) -> Self {
+        let calls = history.iter().flat_map(|message| &message.blocks).filter_map(|block| match block {
+            Block::ToolCall(call) => Some(call.id.clone()),
+            _ => None,
+        });
+        Self { earlier: calls.collect(), ..Self::default() }
+    }
+
     /// Whether anything was said that counts.
     pub(crate) fn has_answer(&self) -> bool {
         !self.items.is_empty()
@@ -91,42 +77,71 @@ impl Stream {
             Some(item) => item.block,
             None => {
                 self.close_thinking(turn, out);
-                self.begin(Part::Thinking { id: id.to_owned() }, Kind::Thinking, turn, out)
+                self.begin(Part::Thinking { id: id.to_owned() }, turn, out)
             }
         };
         turn.delta(block, delta.to_owned(), out);
     }
 
-    /// More of a tool call's arguments.
+    /// More of a tool call's arguments. Those of a call whose id was used before wait for its message.
     pub(crate) fn tool_call(&mut self, id: &str, name: &str, delta: &str, turn: &mut Turn, out: &mut Out) {
-        let block = self.tool_block(id, name, turn, out);
+        let block = match self.find_call(id) {
+            Some((_, item)) => item.block,
+            None => self.begin_call(id, name, turn, out).0,
+        };
         turn.delta(block, delta.to_owned(), out);
     }
 
-    /// A message is complete.
-    pub(crate) fn message(&mut self, message: &Message<'_>, content: &str, turn: &mut Turn, out: &mut Out) {
+    /// A message is complete, or a part of one that comes in several. Gives the names of its calls.
+    pub(crate) fn message(
+        &mut self,
+        message: &Message<'_>,
+        content: &str,
+        turn: &mut Turn,
+        out: &mut Out,
+    ) -> Vec<String> {
         let thinking = message.reasoning_text.as_ref().map_or("", |text| &text.0);
         let streamed = self.items.get(self.settled..).unwrap_or_default();
-        if !thinking.is_empty() && !streamed.iter().any(|item| matches!(item.part, Part::Thinking { .. })) {
+        // Each part has thinking of its own.
+        let tells = |item: &Item| message.chunk_index.is_none() || item.text(turn).contains(thinking);
+        let known = |item: &Item| matches!(item.part, Part::Thinking { .. }) && tells(item);
+        if !thinking.is_empty() && !streamed.iter().any(known) {
             let part = Part::Thinking { id: message.message_id.to_string() };
-            let block = self.begin(part, Kind::Thinking, turn, out);
+            let block = self.begin(part, turn, out);
             turn.delta(block, thinking.to_owned(), out);
         }
         self.close_thinking(turn, out);
         self.whole_text(&message.message_id, content, turn, out);
+        let mut told = Vec::new();
         for request in message.tool_requests.iter().flatten() {
-            self.whole_tool_call(request, turn, out);
+            let wanted = Wanted {
+                id: &request.tool_call_id,
+                name: &request.name,
+                arguments: request.arguments.map_or("{}", |raw| raw.get()),
+                sign: (Sign::Message, &message.message_id),
+            };
+            told.push(self.whole_call(&wanted, &told, turn, out));
         }
-        self.settled = self.items.len();
+        if message.is_last() {
+            self.settled = self.items.len();
+        }
+        told
     }
 
-    /// A tool call the CLI wants run: it has a block, whether its message came or not.
-    pub(crate) fn requested(&mut self, id: &str, name: &str, arguments: &str, turn: &mut Turn, out: &mut Out) {
-        let block = self.tool_block(id, name, turn, out);
-        if turn.text(block).is_empty() {
-            turn.delta(block, arguments.to_owned(), out);
-        }
-        self.close(block, turn, out);
+    /// A tool call the CLI wants run: it has a block, whether its message came or not. Gives its name.
+    pub(crate) fn requested(&mut self, request: &ExternalTool<'_>, turn: &mut Turn, out: &mut Out) -> String {
+        let wanted = Wanted {
+            id: &request.tool_call_id,
+            name: &request.tool_name,
+            arguments: request.arguments.map_or("{}", |raw| raw.get()),
+            sign: (Sign::Request, &request.request_id),
+        };
+        self.whole_call(&wanted, &[], turn, out)
+    }
+
+    /// The host's name for the last call of this id.
+    pub(crate) fn named(&self, id: &str) -> Option<&str> {
+        self.find_call(id).map(|(call, _)| call.told.as_str())
     }
 
     /// The model call is over because the answer ran into its limit: what came so far counts, and may go on.
@@ -141,7 +156,7 @@ impl Stream {
     /// The CLI asks the model again: what the failed call streamed is void. A tool call that is whole is not, though its
     /// message never came: the tool may have run, and its answer must find the call.
     pub(crate) fn retry(&mut self, reason: &str, turn: &mut Turn, out: &mut Out) {
-        let called = |item: &Item| matches!(item.part, Part::ToolCall { .. }) && item.state == State::Whole;
+        let called = |item: &Item| item.call().is_some() && item.state == State::Whole;
         if self.items.iter().skip(self.settled).any(|item| !called(item)) {
             let settled = self.settled;
             self.tell_again(reason, |at, item| at < settled || called(item), None, turn, out);
@@ -163,8 +178,8 @@ impl Stream {
         self.step = self.items.len();
     }
 
-    fn begin(&mut self, part: Part, kind: Kind, turn: &mut Turn, out: &mut Out) -> BlockIndex {
-        let block = turn.open(kind, out);
+    fn begin(&mut self, part: Part, turn: &mut Turn, out: &mut Out) -> BlockIndex {
+        let block = turn.open(part.kind(), out);
         self.items.push(Item { part, state: State::Open, block, start: 0, end: None });
         block
     }
@@ -184,7 +199,7 @@ impl Stream {
                 self.items.push(Item { part, state: State::Open, block, start, end: None });
                 Some(block)
             }
-            None => Some(self.begin(part, Kind::Text, turn, out)),
+            None => Some(self.begin(part, turn, out)),
         }
     }
 
@@ -219,19 +234,61 @@ impl Stream {
         self.close(block, turn, out);
     }
 
-    fn tool_block(&mut self, id: &str, name: &str, turn: &mut Turn, out: &mut Out) -> BlockIndex {
-        let known = |item: &&Item| matches!(&item.part, Part::ToolCall { id: known, .. } if known == id);
-        if let Some(item) = self.items.iter().rev().find(known) {
-            return item.block;
-        }
-        self.close_thinking(turn, out);
-        let (id, name) = (id.to_owned(), name.to_owned());
-        self.begin(Part::ToolCall { id: id.clone(), name: name.clone() }, Kind::ToolCall { id, name }, turn, out)
+    fn find_call(&self, id: &str) -> Option<(&Called, &Item)> {
+        let known = |item: &&Item| item.call().is_some_and(|call| call.id == id);
+        let item = self.items.iter().rev().find(known)?;
+        Some((item.call()?, item))
     }
 
-    fn whole_tool_call(&mut self, request: &ToolRequest<'_>, turn: &mut Turn, out: &mut Out) {
-        let arguments = request.arguments.map_or("{}", |raw| raw.get());
-        self.requested(&request.tool_call_id, &request.name, arguments, turn, out);
+    fn begin_call(&mut self, id: &str, name: &str, turn: &mut Turn, out: &mut Out) -> (BlockIndex, String) {
+        self.close_thinking(turn, out);
+        let told = self.free_name(id);
+        let call =
+            Called { id: id.to_owned(), told: told.clone(), name: name.to_owned(), message: None, request: None };
+        (self.begin(Part::ToolCall(call), turn, out), told)
+    }
+
+    /// A call runs at most once by its name, and its result finds it by its name.
+    fn free_name(&self, id: &str) -> String {
+        let taken = |name: &str| self.items.iter().filter_map(Item::call).any(|call| call.told == name);
+        let (mut name, mut number) = (id.to_owned(), 1);
+        while name.is_empty() || self.earlier.contains(&name) || taken(&name) {
+            number += 1;
+            name = format!("{}-{number}", if id.is_empty() { "call" } else { id });
+        }
+        name
+    }
+
+    /// The call that is meant, none of those in `others`: the one that has the sign, or the first that may have it among
+    /// the last of this id.
+    fn meant(&self, wanted: &Wanted<'_>, others: &[String]) -> Option<(&Called, &Item)> {
+        let (sign, value) = wanted.sign;
+        let calls = || {
+            let calls = self.items.iter().filter_map(|item| Some((item.call()?, item)));
+            calls.filter(|(call, _)| call.id == wanted.id && !others.contains(&call.told))
+        };
+        let signed = calls().find(|(call, _)| call.sign(sign) == Some(value));
+        signed.or_else(|| {
+            let (last, _) = calls().next_back()?;
+            calls().find(|(call, _)| call.message == last.message && call.sign(sign).is_none())
+        })
+    }
+
+    /// A call with all of its arguments. Gives its name.
+    fn whole_call(&mut self, wanted: &Wanted<'_>, others: &[String], turn: &mut Turn, out: &mut Out) -> String {
+        let (block, told) = match self.meant(wanted, others) {
+            Some((call, item)) => (item.block, call.told.clone()),
+            None => self.begin_call(wanted.id, wanted.name, turn, out),
+        };
+        let (sign, value) = wanted.sign;
+        if let Some(call) = self.items.iter_mut().filter_map(Item::call_mut).find(|call| call.told == told) {
+            call.set(sign, value);
+        }
+        if turn.text(block).is_empty() {
+            turn.delta(block, wanted.arguments.to_owned(), out);
+        }
+        self.close(block, turn, out);
+        told
     }
 
     fn close_thinking(&mut self, turn: &mut Turn, out: &mut Out) {
@@ -280,11 +337,7 @@ impl Stream {
     fn tell(&mut self, item: Item, text: String, turn: &mut Turn, out: &mut Out) {
         let block = match &item.part {
             Part::Text { message } => self.begin_text(message, turn, out),
-            Part::Thinking { .. } => Some(self.begin(item.part.clone(), Kind::Thinking, turn, out)),
-            Part::ToolCall { id, name } => {
-                let kind = Kind::ToolCall { id: id.clone(), name: name.clone() };
-                Some(self.begin(item.part.clone(), kind, turn, out))
-            }
+            Part::Thinking { .. } | Part::ToolCall(_) => Some(self.begin(item.part.clone(), turn, out)),
         };
         let Some(block) = block else { return };
         turn.delta(block, text, out);

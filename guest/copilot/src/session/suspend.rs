@@ -1,6 +1,7 @@
 //! Tools that the caller runs between turns: the server's turn waits for their results, and ours ends.
 
 use crate::reconcile::{Pending, PendingCall};
+use crate::wire::event::Message;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The calls of the model's last message.
@@ -12,12 +13,18 @@ pub(crate) struct Suspension {
     requested: BTreeMap<String, String>,
     /// Those that it answered by itself, as one to a tool that does not exist.
     settled: BTreeSet<String>,
+    /// More of the message is to come.
+    partial: bool,
 }
 
 impl Suspension {
-    /// The model has spoken: these are its calls.
-    pub(crate) fn spoken<'a>(&mut self, calls: impl Iterator<Item = &'a str>) {
-        self.calls = calls.map(str::to_owned).collect();
+    /// The model has spoken, in a message or in a part of one: these are its calls.
+    pub(crate) fn spoken(&mut self, calls: Vec<String>, message: &Message<'_>) {
+        self.partial = !message.is_last();
+        if message.continues() {
+            return self.calls.extend(calls);
+        }
+        self.calls = calls;
         self.requested.clear();
         self.settled.clear();
     }
@@ -40,7 +47,7 @@ impl Suspension {
     /// Whether every call is handed over or settled, and the server waits for at least one.
     pub(crate) fn is_complete(&self) -> bool {
         let known = |call: &String| self.requested.contains_key(call) || self.settled.contains(call);
-        !self.requested.is_empty() && self.calls.iter().all(known)
+        !self.partial && !self.requested.is_empty() && self.calls.iter().all(known)
     }
 
     /// What the server waits for; `None` when it answered a call by itself, which the caller will answer too: then its
@@ -57,11 +64,31 @@ impl Suspension {
 mod tests {
     use super::*;
 
+    /// Has the model speak, in a part of a message where `chunk` says so.
+    fn spoken(suspension: &mut Suspension, calls: &[&str], chunk: &str) {
+        let message = format!(r#"{{"messageId":"m"{chunk}}}"#);
+        let calls = calls.iter().map(|call| (*call).to_owned()).collect();
+        suspension.spoken(calls, &serde_json::from_str(&message).unwrap());
+    }
+
+    #[test]
+    fn parts_of_a_message_are_waited_for() {
+        let mut suspension = Suspension::default();
+        spoken(&mut suspension, &["a"], r#","chunkIndex":0,"chunkCount":2"#);
+        suspension.requested("a", "ra");
+        assert!(!suspension.is_complete());
+        spoken(&mut suspension, &["b"], r#","chunkIndex":1,"chunkCount":2"#);
+        assert!(!suspension.is_complete());
+        suspension.requested("b", "rb");
+        assert!(suspension.is_complete());
+        assert_eq!(suspension.pending(None).unwrap().calls.len(), 2);
+    }
+
     #[test]
     fn it_is_complete_when_every_call_is_accounted_for() {
         let mut suspension = Suspension::default();
         assert!(!suspension.is_complete());
-        suspension.spoken(["a", "b"].into_iter());
+        spoken(&mut suspension, &["a", "b"], "");
         suspension.requested("a", "ra");
         assert!(!suspension.is_complete());
         suspension.requested("b", "rb");
@@ -74,7 +101,7 @@ mod tests {
     #[test]
     fn a_call_that_the_cli_answered_spoils_the_session() {
         let mut suspension = Suspension::default();
-        suspension.spoken(["a", "b"].into_iter());
+        spoken(&mut suspension, &["a", "b"], "");
         suspension.settled("b");
         assert!(!suspension.is_complete(), "nothing is waited for yet");
         suspension.requested("a", "ra");
@@ -84,10 +111,10 @@ mod tests {
     #[test]
     fn calls_that_all_settled_are_the_clis_own_affair() {
         let mut suspension = Suspension::default();
-        suspension.spoken(["a"].into_iter());
+        spoken(&mut suspension, &["a"], "");
         suspension.settled("a");
         assert!(!suspension.is_complete());
-        suspension.spoken(std::iter::empty());
+        spoken(&mut suspension, &[], "");
         suspension.settled("elsewhere");
         suspension.requested("c", "rc");
         assert!(suspension.is_complete() && suspension.pending(None).is_some());

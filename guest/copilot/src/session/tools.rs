@@ -2,12 +2,12 @@
 
 use crate::effect::Effect;
 use crate::port::{Port, Purpose};
-use crate::wire::event::ExternalTool;
+use crate::wire::event::{ExternalTool, Message};
 use crate::wire::request::{ToolAnswer, ToolResult as WireResult};
 use llm_provider_core::turn::Turn;
 use llm_provider_guest::effects::ToolEffect;
 use llm_provider_guest::types::{ToolCall, ToolResult, TurnId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Port {
     /// Hands the result of a tool to the CLI.
@@ -33,18 +33,44 @@ pub(crate) struct Tools {
     /// In which of the model's messages with calls each stood, counted from 1.
     rounds: BTreeMap<String, usize>,
     round: usize,
+    /// Calls that are no part of the answer.
+    hidden: BTreeSet<String>,
+    /// Tools of the CLI's own that run, by the CLI's names for the calls.
+    there: BTreeSet<String>,
 }
 
 impl Tools {
-    /// Whether the CLI waits for one of them.
+    /// Whether the CLI waits for one of them, or for one of its own.
     pub(crate) fn waiting(&self) -> bool {
-        self.calls.values().any(Option::is_some)
+        !self.there.is_empty() || self.calls.values().any(Option::is_some)
     }
 
-    /// The model has spoken: these are its calls.
-    pub(crate) fn spoken<'a>(&mut self, calls: impl Iterator<Item = &'a str>) {
-        self.round += 1;
-        self.rounds.extend(calls.map(|call| (call.to_owned(), self.round)));
+    /// The CLI runs a tool of its own.
+    pub(super) fn runs_there(&mut self, call: &str) {
+        self.there.insert(call.to_owned());
+    }
+
+    /// Such a tool has run.
+    pub(super) fn ran_there(&mut self, call: &str) {
+        self.there.remove(call);
+    }
+
+    /// None of the CLI's own runs. False when that was known.
+    pub(super) fn step_over(&mut self) -> bool {
+        !std::mem::take(&mut self.there).is_empty()
+    }
+
+    /// A call is no part of the answer, so neither is its result.
+    pub(super) fn hide(&mut self, call: &str) {
+        self.hidden.insert(call.to_owned());
+    }
+
+    /// The model has spoken, in a message or in a part of one: these are its calls.
+    pub(super) fn spoken(&mut self, calls: Vec<String>, message: &Message<'_>) {
+        if !message.continues() {
+            self.round += 1;
+        }
+        self.rounds.extend(calls.into_iter().map(|call| (call, self.round)));
     }
 
     /// In which message of the model a call stood, where that was told.
@@ -58,8 +84,13 @@ impl Tools {
     }
 
     /// Hands a call to the host. A call that was handed over before is not run again: false.
-    pub(crate) fn invoke(&mut self, turn: TurnId, request: &ExternalTool<'_>, out: &mut Vec<Effect>) -> bool {
-        let id = request.tool_call_id.to_string();
+    pub(super) fn invoke(
+        &mut self,
+        turn: TurnId,
+        id: String,
+        request: &ExternalTool<'_>,
+        out: &mut Vec<Effect>,
+    ) -> bool {
         if self.calls.contains_key(&id) {
             return false;
         }
@@ -74,7 +105,9 @@ impl Tools {
     pub(crate) fn answer(&mut self, session: &str, result: ToolResult, turn: &Turn, port: &mut Port) {
         let Some(request) = self.calls.get_mut(&result.call_id).and_then(Option::take) else { return };
         port.answer_tool(session, &request, &result, Purpose::ToolAnswer);
-        turn.tool_answered(result.clone(), &mut port.out);
-        self.results.insert(result.call_id.clone(), result);
+        if !self.hidden.contains(&result.call_id) {
+            turn.tool_answered(result.clone(), &mut port.out);
+            self.results.insert(result.call_id.clone(), result);
+        }
     }
 }

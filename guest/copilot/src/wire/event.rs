@@ -88,6 +88,25 @@ pub(crate) struct Message<'a> {
     pub(crate) reasoning_text: Option<Text<'a>>,
     #[serde(borrow)]
     pub(crate) tool_requests: Option<Vec<ToolRequest<'a>>>,
+    /// Where it stands among the parts of one answer of the model, which the CLI splits where thinking begins anew.
+    pub(crate) chunk_index: Option<u32>,
+    /// How many parts that answer has.
+    pub(crate) chunk_count: Option<u32>,
+}
+
+impl Message<'_> {
+    /// Whether it goes on with the answer that the message before it is a part of.
+    pub(crate) fn continues(&self) -> bool {
+        self.chunk_index.is_some_and(|index| index > 0)
+    }
+
+    /// Whether the answer of the model ends with it.
+    pub(crate) fn is_last(&self) -> bool {
+        match (self.chunk_index, self.chunk_count) {
+            (Some(index), Some(count)) => index.saturating_add(1) >= count,
+            _ => true,
+        }
+    }
 }
 
 /// A tool call in a message.
@@ -193,6 +212,16 @@ pub(crate) struct ExternalTool<'a> {
     pub(crate) tool_name: Cow<'a, str>,
     #[serde(borrow)]
     pub(crate) arguments: Option<&'a RawValue>,
+}
+
+/// `tool.execution_start`: a call is about to run, here or in the CLI itself.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ToolStart<'a> {
+    #[serde(borrow)]
+    pub(crate) tool_call_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(crate) tool_name: Cow<'a, str>,
 }
 
 /// `tool.execution_complete`: a call is answered, by us or by the CLI itself.

@@ -98,6 +98,7 @@ impl Caller {
 
     fn open(&mut self) {
         (self.sessions, self.last_session) = ([1, 2, 3], 3);
+        self.rig.takes_deletes = true;
         self.rig.give_all(vec![Input::OpenSession(2), Input::OpenSession(3)]);
     }
 
@@ -137,6 +138,7 @@ impl Caller {
                 if self.rig.sidecar.is_some() {
                     self.server.crashed(true);
                 }
+                self.server.orphaned();
                 self.seed += 1;
                 self.rig = Rig::seeded(self.config, self.seed);
                 self.open();
@@ -191,7 +193,9 @@ impl Caller {
         let mut open: Vec<Asking> = Vec::new();
         for ask in asks {
             let branch = ask.branch % self.branches.len();
-            if open.iter().all(|other| other.session != ask.session && other.branch != branch) {
+            // Two that hold the same could not be told apart at the endpoint.
+            let same = |other: &Asking| self.branches[other.branch] == self.branches[branch];
+            if open.iter().all(|other| other.session != ask.session && !same(other)) {
                 let asking = self.begin(ask, branch);
                 open.push(asking);
             }
@@ -202,6 +206,9 @@ impl Caller {
         }
         self.server.serve(&mut self.rig);
         assert!(self.rig.http.is_empty(), "no request outlives its turn: {:?}", self.rig.http);
+        if self.rig.sidecar.is_some() {
+            assert!(self.server.kept() <= self.sessions.len(), "what nobody comes back to is deleted");
+        }
         for asking in open {
             self.server.endpoint.close(asking.turn);
             self.settle(asking);

@@ -151,6 +151,9 @@ impl Server {
                     "content": call.text, "toolRequests": []});
                 rig.event(name, "assistant.message", message);
                 self.log(name, Item::Model(so_far));
+                if call.partial.is_some() {
+                    self.gap(name, &call.text);
+                }
                 if compacts {
                     self.shorten(name);
                 }

@@ -26,6 +26,19 @@ pub(crate) struct Waiting {
 struct Log {
     items: Vec<Item>,
     waiting: Option<Waiting>,
+    /// What stands on disk in the place of an answer that came in parts: only its last part does.
+    gaps: BTreeMap<usize, Item>,
+}
+
+impl Log {
+    /// What was in memory is gone.
+    fn unload(&mut self) {
+        for (at, item) in std::mem::take(&mut self.gaps) {
+            if let Some(place) = self.items.get_mut(at) {
+                *place = item;
+            }
+        }
+    }
 }
 
 /// What a session is opened with.
@@ -42,6 +55,9 @@ pub(crate) struct Server {
     /// Sessions in memory.
     pub(crate) live: BTreeMap<String, Session>,
     used: BTreeSet<String>,
+    deleted: BTreeSet<String>,
+    /// Sessions of instances that ended without a word.
+    orphans: BTreeSet<String>,
     /// The client is this process's way out.
     pub(crate) hosted: bool,
     /// Requests to the model that are under way.
@@ -61,6 +77,8 @@ impl Server {
             disk: BTreeMap::new(),
             live: BTreeMap::new(),
             used: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            orphans: BTreeSet::new(),
             hosted: false,
             calls: BTreeMap::new(),
             beside: BTreeMap::new(),
@@ -79,7 +97,7 @@ impl Server {
 
     /// The process has ended: what was in memory is gone. What was written last may not be on disk.
     pub(crate) fn crashed(&mut self, flushed: bool) {
-        self.live.clear();
+        self.unload();
         self.calls.clear();
         self.beside.clear();
         self.exchanges.clear();
@@ -91,6 +109,21 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// The instance has ended without a word; another begins.
+    pub(crate) fn orphaned(&mut self) {
+        self.orphans = self.disk.keys().cloned().collect();
+    }
+
+    /// Sessions that the instance has on disk.
+    pub(crate) fn kept(&self) -> usize {
+        self.disk.keys().filter(|name| !self.orphans.contains(*name)).count()
+    }
+
+    fn unload(&mut self) {
+        self.live.clear();
+        self.disk.values_mut().for_each(Log::unload);
     }
 
     /// Sessions are deleted under the process that has them.
@@ -111,9 +144,15 @@ impl Server {
         let params = &asked.params;
         let name = params["sessionId"].as_str().unwrap_or_default().to_owned();
         let lives = self.live.contains_key(&name);
+        let goes_on = matches!(asked.method.as_str(), "session.create" | "session.resume" | "session.send");
+        assert!(!goes_on || !self.deleted.contains(&name), "what was deleted is not asked for again");
         let ok = |rig: &mut Rig, result: Value| rig.frame(&json!({"id": asked.id, "result": result}).to_string());
         match asked.method.as_str() {
-            "connect" => ok(rig, json!({"ok": true, "protocolVersion": 3, "version": "1.0.102"})),
+            "connect" => {
+                // A new process has nothing in memory, however the last one ended.
+                self.unload();
+                ok(rig, json!({"ok": true, "protocolVersion": 3, "version": "1.0.102"}));
+            }
             "llmInference.setProvider" if self.live.is_empty() => {
                 self.hosted = true;
                 ok(rig, json!({"success": true}));
@@ -151,10 +190,16 @@ impl Server {
             "session.abort" => refuse(rig, asked, "Session not found for sessionId: x"),
             "session.destroy" => {
                 self.give_up(&name, rig);
+                self.disk.get_mut(&name).into_iter().for_each(Log::unload);
                 ok(rig, json!({"success": self.live.remove(&name).is_some()}));
             }
+            "session.delete" => {
+                assert!(!self.live.contains_key(&name), "what is in memory is unloaded first");
+                self.deleted.insert(name.clone());
+                ok(rig, json!({"success": self.disk.remove(&name).is_some()}));
+            }
             "runtime.shutdown" => {
-                self.live.clear();
+                self.unload();
                 ok(rig, Value::Null);
             }
             "ping" => ok(rig, json!({})),
@@ -221,6 +266,12 @@ impl Server {
         self.disk.get_mut(name).unwrap().items.push(item);
     }
 
+    /// The last answer came in parts.
+    pub(crate) fn gap(&mut self, name: &str, last_part: &str) {
+        let log = self.disk.get_mut(name).unwrap();
+        log.gaps.insert(log.items.len() - 1, Item::Model(last_part.to_owned()));
+    }
+
     /// The session's turn waits for the results of tools.
     pub(crate) fn wait(&mut self, name: &str, waiting: Waiting) {
         self.disk.get_mut(name).unwrap().waiting = Some(waiting);
@@ -228,7 +279,9 @@ impl Server {
 
     /// Puts a summary in the place of a conversation.
     pub(crate) fn shorten(&mut self, name: &str) {
-        self.disk.get_mut(name).unwrap().items = vec![Item::User("a summary of all that".into())];
+        let log = self.disk.get_mut(name).unwrap();
+        log.items = vec![Item::User("a summary of all that".into())];
+        log.gaps.clear();
     }
 
     pub(crate) fn name(&mut self, kind: &str) -> String {

@@ -70,6 +70,10 @@ pub struct Rig {
     pub monitor: Monitor,
     pub asked: Vec<Asked>,
     pub all_asked: Vec<Asked>,
+    /// Whether `session.delete` is for the test to answer. Otherwise the CLI is one that does not know it.
+    pub takes_deletes: bool,
+    /// Names of `session.delete`, in order.
+    pub deleted: Vec<String>,
     pub answers: Vec<Value>,
     pub invoked: Vec<(u64, ToolCall)>,
     pub timer: Option<u64>,
@@ -97,6 +101,8 @@ impl Rig {
             monitor: Monitor::default(),
             asked: Vec::new(),
             all_asked: Vec::new(),
+            takes_deletes: false,
+            deleted: Vec::new(),
             answers: Vec::new(),
             invoked: Vec::new(),
             timer: None,
@@ -123,6 +129,16 @@ impl Rig {
             self.monitor.effect(&effect);
             self.effect(&effect);
             self.effects.push(effect);
+        }
+        self.refuse_deletes();
+    }
+
+    fn refuse_deletes(&mut self) {
+        let delete = |asked: &Asked| asked.method == "session.delete";
+        while let Some(at) = self.asked.iter().position(delete).filter(|_| !self.takes_deletes) {
+            let id = self.asked.remove(at).id;
+            let error = json!({"code": -32601, "message": "Unhandled method session.delete"});
+            self.frame(&json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string());
         }
     }
 
@@ -177,6 +193,9 @@ impl Rig {
                         method: method.as_str().unwrap().to_owned(),
                         params: value["params"].clone(),
                     };
+                    if asked.method == "session.delete" {
+                        self.deleted.push(asked.params["sessionId"].as_str().unwrap().to_owned());
+                    }
                     self.asked.push(asked.clone());
                     self.all_asked.push(asked);
                 }
@@ -282,7 +301,9 @@ impl Rig {
 
     pub fn http_failed(&mut self, id: RequestId, kind: FailureKind, message: &str) {
         self.http.remove(&id);
-        let failure = Failure { kind, message: message.into(), request_sent: false };
+        // Only of a quota is it known when there is more.
+        let retry_after = (kind == FailureKind::Exhausted).then_some(90_000);
+        let failure = Failure { kind, message: message.into(), request_sent: false, retry_after };
         self.give(Input::HttpFailed(HttpFault { id, failure }));
     }
 

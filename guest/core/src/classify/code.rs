@@ -19,7 +19,10 @@ pub(super) fn meaning(code: &str, hint: Option<Milliseconds>) -> Option<Meaning>
         | "quota_exceeded"
         | "billing_hard_limit_reached"
         | "billing_not_active"
-        | "billing_error" => Meaning::new(K::Quota, S::User, V::Surface),
+        | "billing_not_configured"
+        | "billing_error"
+        | "session_quota_exceeded"
+        | "user_weekly_rate_limited" => Meaning::new(K::Quota, S::User, V::Surface),
         "invalid_api_key" | "account_deactivated" | "authentication_error" => {
             Meaning::new(K::Authentication, S::User, V::Surface)
         }

@@ -49,6 +49,8 @@ pub enum Fault {
     Unsupported,
     /// The host's policy does not grant what is needed.
     Denied,
+    /// What the host grants is used up for now.
+    Exhausted,
     /// The peer's certificate is not accepted: it will not be the next time either.
     Certificate,
     /// What came back is larger than what may be taken.
@@ -106,7 +108,8 @@ impl Meaning {
     }
 }
 
-/// Tells what a failure means. A provider's code says more than its status, and both more than the peer's class.
+/// Tells what a failure means. A provider's code says more than its status, and both more than the peer's class: but for a
+/// quota, which is exhausted with the status of too many requests.
 #[must_use]
 pub fn classify(facts: &Facts<'_>) -> Meaning {
     if let Some(meaning) = local(facts) {
@@ -117,6 +120,7 @@ pub fn classify(facts: &Facts<'_>) -> Meaning {
         .code
         .filter(|code| !(server_failed && code::says_less_than_a_status(code)))
         .and_then(|code| code::meaning(code, facts.retry_after))
+        .or_else(|| facts.class.filter(|class| *class == "quota").and_then(|class| code::class(class, None)))
         .or_else(|| facts.status.and_then(|status| status::meaning(status, facts.retry_after)))
         .or_else(|| facts.class.and_then(|class| code::class(class, facts.retry_after)))
         .unwrap_or_else(|| remaining(facts.fault));
@@ -182,6 +186,7 @@ fn local(facts: &Facts<'_>) -> Option<Meaning> {
         Fault::Invalid => Meaning::new(K::InvalidRequest, S::Request, V::Surface),
         Fault::Unsupported => Meaning::new(K::Unsupported, S::Request, V::Surface),
         Fault::Denied => Meaning::new(K::Permission, S::Global, V::Surface),
+        Fault::Exhausted => Meaning::new(K::Quota, S::Org, V::RetryAfter(facts.retry_after.unwrap_or(status::BUSY))),
         Fault::Certificate => Meaning::new(K::Transport, S::Global, V::Surface),
         Fault::TooLarge => Meaning::new(K::Protocol, S::Request, V::Surface),
     })

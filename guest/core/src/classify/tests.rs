@@ -52,6 +52,20 @@ fn model_errors_as_the_cli_reports_them() {
         ),
         ("class policy", provider("policy", None, None), (K::Permission, S::Org, V::Surface)),
         ("class quota", provider("quota", None, None), (K::Quota, S::User, V::Surface)),
+        ("429 of class quota", provider("quota", Some(429), None), (K::Quota, S::User, V::Surface)),
+        ("its own code", provider("quota", Some(429), Some("x_quota")), (K::Quota, S::User, V::Surface)),
+        (
+            "a pause",
+            provider("quota", Some(429), Some("rate_limit_exceeded")),
+            (K::RateLimit, S::User, V::RetryAfter(30_000)),
+        ),
+        ("session", provider("quota", Some(429), Some("session_quota_exceeded")), (K::Quota, S::User, V::Surface)),
+        ("billing", provider("query", Some(402), Some("billing_not_configured")), (K::Quota, S::User, V::Surface)),
+        (
+            "a week",
+            provider("rate_limit", Some(429), Some("user_weekly_rate_limited")),
+            (K::Quota, S::User, V::Surface),
+        ),
         ("class authorization", provider("authorization", None, None), (K::Permission, S::User, V::Surface)),
         ("class context_limit", provider("context_limit", None, None), (K::ContextLength, S::Request, V::Compact)),
         ("unknown class", provider("from_the_future", None, None), (K::Internal, S::Request, V::Surface)),
@@ -70,6 +84,9 @@ fn crash_hang_and_credentials() {
     assert_eq!(of(Fault::Unauthenticated), (K::Authentication, S::User, V::Surface));
     assert_eq!(of(Fault::SessionLost), (K::NotFound, S::Session, V::RetryInFreshSession));
     assert_eq!(of(Fault::Version), (K::Protocol, S::Global, V::Surface));
+    assert_eq!(of(Fault::Exhausted), (K::Quota, S::Org, V::RetryAfter(2_000)));
+    let facts = Facts { retry_after: Some(90_000), ..Facts::of(Fault::Exhausted) };
+    assert_eq!(classify(&facts).verdict, V::RetryAfter(90_000));
 }
 
 #[test]

@@ -5,8 +5,11 @@ use crate::classify::{Failure, Fault};
 use crate::digest::Fields;
 use crate::offer;
 use llm_provider_guest::provider::{Sampling, ToolChoice, TurnOptions};
-use llm_provider_guest::types::{Block, Message, Role, TurnId};
-use std::collections::BTreeSet;
+use llm_provider_guest::types::{Block, Message, Role, ToolResult, TurnId};
+
+/// What the model is told of a call without a result. An answer that ran into its limit, or that a filter stopped, may hold
+/// calls that nobody ran; another provider's may hold calls whose results stayed there.
+const WITHOUT_RESULT: &str = "There is no result of this call: it did not run, or its result was not kept.";
 
 /// The first model call of a turn.
 pub(super) fn ask(
@@ -30,8 +33,10 @@ pub(super) fn ask(
         return Err(invalid("a stop sequence is empty"));
     }
     finite(&options.sampling)?;
-    let messages = spoken(history);
-    answerable(&messages)?;
+    let mut messages = spoken(history);
+    for gap in answerable(&messages)? {
+        gap.fill(&mut messages);
+    }
     let tools = offer::tools(options.tools).map_err(|error| invalid(error.to_string()))?;
     let schema = options.output_schema.map(offer::output_schema).transpose();
     Ok(Ask {
@@ -94,42 +99,74 @@ pub(super) fn says_something(block: &Block) -> bool {
     }
 }
 
-/// A conversation ends with something to answer, and the model's calls have their one result each before it speaks again.
-/// Providers refuse anything else with errors that do not name the call.
-fn answerable(history: &[Message]) -> Result<(), Failure> {
+/// Calls that got no result before the model spoke again, with the message of the user that should have had it.
+struct Gap {
+    at: usize,
+    calls: Vec<String>,
+}
+
+/// A conversation ends with something to answer, and results belong to calls that wait for them. Providers refuse anything
+/// else with errors that do not name the call. Gives the gaps, which are filled: a caller cannot.
+fn answerable(history: &[Message]) -> Result<Vec<Gap>, Failure> {
     match history.last() {
         Some(message) if message.role == Role::User => {}
         Some(_) => return Err(invalid("the history does not end with anything to answer")),
         None => return Err(invalid("the history is empty: there is nothing to answer")),
     }
-    let mut waiting = BTreeSet::new();
-    let mut speaker = Role::User;
-    for message in history {
-        if speaker == Role::User && message.role == Role::Assistant {
-            all_answered(&waiting)?;
+    let (mut gaps, mut waiting) = (Vec::new(), Vec::new());
+    let (mut speaker, mut answered_at) = (Role::User, 0);
+    for (at, message) in history.iter().enumerate() {
+        match (speaker, message.role) {
+            (Role::User, Role::Assistant) => gaps.extend(Gap::of(answered_at, &mut waiting)),
+            (Role::Assistant, Role::User) => answered_at = at,
+            (Role::User, Role::User) | (Role::Assistant, Role::Assistant) => {}
         }
         speaker = message.role;
-        for block in &message.blocks {
-            match (block, speaker) {
-                (Block::ToolCall(call), Role::Assistant) if waiting.insert(call.id.as_str()) => {}
-                (Block::ToolCall(call), Role::Assistant) => return Err(wrong_call(&call.id, "is made twice at once")),
-                (Block::ToolCall(call), Role::User) => return Err(wrong_call(&call.id, "is made by the user")),
-                (Block::ToolResult(result), Role::User) if waiting.remove(result.call_id.as_str()) => {}
-                (Block::ToolResult(result), Role::User) => {
-                    return Err(wrong_call(&result.call_id, "has a result that it is not waiting for"));
-                }
-                (Block::ToolResult(result), Role::Assistant) => {
-                    return Err(wrong_call(&result.call_id, "has a result from the assistant"));
-                }
-                (Block::Text(_) | Block::Thinking(_) | Block::Image(_), _) => {}
-            }
-        }
+        message.blocks.iter().try_for_each(|block| take(block, speaker, &mut waiting))?;
     }
-    all_answered(&waiting)
+    gaps.extend(Gap::of(answered_at, &mut waiting));
+    Ok(gaps)
 }
 
-fn all_answered(waiting: &BTreeSet<&str>) -> Result<(), Failure> {
-    waiting.first().map_or(Ok(()), |id| Err(wrong_call(id, "has no result")))
+/// Notes a call that waits for its result from here on, or a result that one waited for.
+fn take<'a>(block: &'a Block, speaker: Role, waiting: &mut Vec<&'a str>) -> Result<(), Failure> {
+    match (block, speaker) {
+        (Block::ToolCall(call), Role::Assistant) if waiting.contains(&call.id.as_str()) => {
+            Err(wrong_call(&call.id, "is made twice at once"))
+        }
+        (Block::ToolCall(call), Role::Assistant) => {
+            waiting.push(&call.id);
+            Ok(())
+        }
+        (Block::ToolCall(call), Role::User) => Err(wrong_call(&call.id, "is made by the user")),
+        (Block::ToolResult(result), Role::User) => match waiting.iter().position(|id| *id == result.call_id) {
+            Some(at) => {
+                waiting.remove(at);
+                Ok(())
+            }
+            None => Err(wrong_call(&result.call_id, "has a result that it is not waiting for")),
+        },
+        (Block::ToolResult(result), Role::Assistant) => {
+            Err(wrong_call(&result.call_id, "has a result from the assistant"))
+        }
+        (Block::Text(_) | Block::Thinking(_) | Block::Image(_), _) => Ok(()),
+    }
+}
+
+impl Gap {
+    fn of(at: usize, waiting: &mut Vec<&str>) -> Option<Self> {
+        let calls: Vec<String> = waiting.drain(..).map(str::to_owned).collect();
+        (!calls.is_empty()).then_some(Self { at, calls })
+    }
+
+    /// Says in the place of each result that there is none, before whatever else the user says.
+    fn fill(self, history: &mut [Message]) {
+        let none =
+            |call_id| Block::ToolResult(ToolResult { call_id, content: WITHOUT_RESULT.to_owned(), is_error: true });
+        if let Some(message) = history.get_mut(self.at) {
+            message.blocks.splice(0..0, self.calls.into_iter().map(none));
+        }
+    }
 }
 
 fn wrong_call(id: &str, what: &str) -> Failure {

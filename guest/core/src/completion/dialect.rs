@@ -125,4 +125,12 @@ pub trait Reader: Debug {
     /// # Errors
     /// When the answer is not complete: `transport`, with a message that says so.
     fn end(&mut self, out: &mut Vec<Piece>) -> Result<(), Failure>;
+
+    /// The stream was cut off. An answer that is complete is one all the same, where the service says so only once.
+    ///
+    /// # Errors
+    /// As [`Reader::end`].
+    fn cut(&mut self, out: &mut Vec<Piece>) -> Result<(), Failure> {
+        self.end(out)
+    }
 }

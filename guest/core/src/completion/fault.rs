@@ -9,6 +9,7 @@ use llm_provider_guest::types::Milliseconds;
 pub(super) fn of(failure: &http_types::Failure) -> Failure {
     let (fault, hint) = match failure.kind {
         FailureKind::Denied => (Fault::Denied, Some("grant the endpoint's origin, and the key to it, in the policy")),
+        FailureKind::Exhausted => (Fault::Exhausted, Some("wait, or grant more in the tenant's policy")),
         FailureKind::Invalid => (Fault::Invalid, None),
         FailureKind::Dns => (Fault::Transport, Some("check the endpoint's address and the network")),
         FailureKind::Connect => (Fault::Transport, Some("check that the endpoint is up and can be reached from here")),
@@ -18,7 +19,8 @@ pub(super) fn of(failure: &http_types::Failure) -> Failure {
         FailureKind::TooLarge => (Fault::TooLarge, None),
     };
     let message = format!("the request to the model's endpoint failed: {}", failure.message);
-    Failure::of(fault, message).with_hint(hint.map(str::to_owned))
+    let retry_after = failure.retry_after;
+    Failure { retry_after, ..Failure::of(fault, message).with_hint(hint.map(str::to_owned)) }
 }
 
 /// The answer stopped in the middle, or did not come at all.

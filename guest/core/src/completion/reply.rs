@@ -81,7 +81,10 @@ impl<R: Reader> Reply<R> {
                         read?;
                     }
                 }
-                self.reader.end(&mut pieces)
+                match ending {
+                    Ending::Told => self.reader.end(&mut pieces),
+                    Ending::Cut => self.reader.cut(&mut pieces),
+                }
             }
             Body::Whole(body) => {
                 let whole = self.reader.whole(&String::from_utf8_lossy(&body), &mut pieces);

@@ -57,6 +57,7 @@ fn a_connection_that_breaks_after_the_end_does_not_matter() {
 fn a_request_that_fails_says_what_a_retry_would_cost() {
     let table = [
         (FailureKind::Denied, false, ErrorKind::Permission),
+        (FailureKind::Exhausted, false, ErrorKind::Quota),
         (FailureKind::Invalid, false, ErrorKind::InvalidRequest),
         (FailureKind::Dns, false, ErrorKind::Transport),
         (FailureKind::Connect, false, ErrorKind::Transport),
@@ -80,6 +81,20 @@ fn a_request_that_fails_says_what_a_retry_would_cost() {
     rig.broken(rig.newest(), FailureKind::Connect, false);
     assert_eq!(rig.reach(turn), (true, true, true));
     assert_eq!(rig.failed(turn).error.provider_request_id, None, "the last request has no name");
+}
+
+#[test]
+fn a_used_up_quota_is_no_matter_of_permission_and_says_when_there_is_more() {
+    for (told, waits) in [(Some(90_000), 90_000), (None, 2_000)] {
+        let mut rig = Rig::default();
+        let turn = rig.ask();
+        rig.exhausted(rig.newest(), told);
+        let error = rig.failed(turn).error;
+        assert_eq!((error.kind, error.verdict), (ErrorKind::Quota, Verdict::RetryAfter(waits)));
+        assert_eq!((error.retry_after, error.request_sent), (told, false));
+        assert!(error.message.contains("http-requests"), "{}", error.message);
+        assert_eq!(error.hint.as_deref(), Some("wait, or grant more in the tenant's policy"));
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod wire;
 use crate::refusal;
 use llm_provider_core::classify::{Failure, Fault};
 use llm_provider_core::completion::{Piece, Reader};
+use llm_provider_core::surrogate::mended;
 use llm_provider_guest::types::FinishReason;
 use parts::Blocks;
 use usage::Counted;
@@ -23,6 +24,8 @@ pub struct Answer {
     model_told: bool,
     name_told: bool,
     stopped: Option<String>,
+    /// There was more after it had said why it stopped: it says so with every chunk.
+    went_on: bool,
     /// What the service says about that.
     why: Option<String>,
 }
@@ -33,18 +36,35 @@ impl Reader for Answer {
         if data.trim() == "[DONE]" {
             return Ok(());
         }
-        let chunk: Chunk = serde_json::from_str(data).map_err(|error| unreadable("an event", &error))?;
-        self.take(chunk, out)
+        match serde_json::from_str(data) {
+            Ok(chunk) => self.take(chunk, out),
+            Err(error) => match mended(data) {
+                Some(copy) => self.event("", &copy, out),
+                None => Err(unreadable("an event", &error)),
+            },
+        }
     }
 
     /// The API streams a list when it is not asked for events.
     fn whole(&mut self, body: &str, out: &mut Vec<Piece>) -> Result<(), Failure> {
-        let unreadable = |error: serde_json::Error| unreadable("an answer", &error);
-        if body.trim_start().starts_with('[') {
-            let chunks: Vec<Chunk> = serde_json::from_str(body).map_err(unreadable)?;
-            return chunks.into_iter().try_for_each(|chunk| self.take(chunk, out));
+        let chunks = match body.trim_start().starts_with('[') {
+            true => serde_json::from_str::<Vec<Chunk>>(body),
+            false => serde_json::from_str(body).map(|chunk| vec![chunk]),
+        };
+        match chunks {
+            Ok(chunks) => chunks.into_iter().try_for_each(|chunk| self.take(chunk, out)),
+            Err(error) => match mended(body) {
+                Some(copy) => self.whole(&copy, out),
+                None => Err(unreadable("an answer", &error)),
+            },
         }
-        self.take(serde_json::from_str(body).map_err(unreadable)?, out)
+    }
+
+    fn cut(&mut self, out: &mut Vec<Piece>) -> Result<(), Failure> {
+        if self.went_on {
+            return Err(Failure::of(Fault::Transport, "the stream broke off, and its reason to end was none before"));
+        }
+        self.end(out)
     }
 
     fn end(&mut self, out: &mut Vec<Piece>) -> Result<(), Failure> {
@@ -93,7 +113,9 @@ impl Answer {
     }
 
     fn candidate(&mut self, candidate: Candidate, out: &mut Vec<Piece>) {
+        let stopped = self.stopped.is_some();
         for part in candidate.content.and_then(|content| content.parts).unwrap_or_default() {
+            self.went_on |= stopped && part.says_something();
             self.blocks.part(part, out);
         }
         let word = candidate.finish_reason.filter(|word| !word.is_empty() && word != "FINISH_REASON_UNSPECIFIED");

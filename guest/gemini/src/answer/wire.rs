@@ -49,6 +49,11 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// Whether it adds to the answer.
+    pub(super) fn says_something(&self) -> bool {
+        self.function_call.is_some() || self.text.as_ref().is_some_and(|text| !text.is_empty())
+    }
+
     /// Whether it holds data of a kind that is not told.
     pub(super) fn is_other(&self) -> bool {
         let others = [

@@ -6,6 +6,7 @@ use crate::counts;
 use crate::refusal;
 use llm_provider_core::classify::{Failure, Fault};
 use llm_provider_core::completion::{BlockKey, Piece, Reader};
+use llm_provider_core::surrogate::mended;
 use llm_provider_core::turn::Kind;
 use llm_provider_guest::types::FinishReason;
 use serde_json::Value;
@@ -159,12 +160,17 @@ impl Reader for ChatReader {
             "error" => return Err(refusal::reported_text(data)),
             _ => {}
         }
-        let chunk = serde_json::from_str(data).map_err(|error| broken(&error))?;
-        self.chunk(chunk, out)
+        match serde_json::from_str(data) {
+            Ok(chunk) => self.chunk(chunk, out),
+            Err(error) => mended(data).map_or_else(|| Err(broken(&error)), |copy| self.event(name, &copy, out)),
+        }
     }
 
     fn whole(&mut self, body: &str, out: &mut Vec<Piece>) -> Result<(), Failure> {
-        let chunk: Chunk = serde_json::from_str(body).map_err(|error| broken(&error))?;
+        let chunk: Chunk = match serde_json::from_str(body) {
+            Ok(chunk) => chunk,
+            Err(error) => return mended(body).map_or_else(|| Err(broken(&error)), |copy| self.whole(&copy, out)),
+        };
         if chunk.error.is_none() && chunk.choices.as_ref().is_none_or(Vec::is_empty) {
             return Err(Failure::of(Fault::Protocol, "the model's service sent something that is no chat completion"));
         }

@@ -7,6 +7,7 @@ use crate::counts;
 use crate::refusal;
 use llm_provider_core::classify::{Failure, Fault};
 use llm_provider_core::completion::{Piece, Reader};
+use llm_provider_core::surrogate::mended;
 use llm_provider_core::turn::Kind;
 use llm_provider_guest::types::FinishReason;
 use serde_json::Value;
@@ -230,7 +231,12 @@ impl Reader for ResponsesReader {
         }
         let event: Event = match serde_json::from_str(data) {
             Ok(event) => event,
-            Err(error) => return unread(name, data, &error, out),
+            Err(error) => {
+                return match mended(data) {
+                    Some(copy) => self.event(name, &copy, out),
+                    None => unread(name, data, &error, out),
+                };
+            }
         };
         let kind = event.kind.clone().filter(|kind| !kind.is_empty()).unwrap_or_else(|| name.to_owned());
         match kind.as_str() {
@@ -242,7 +248,15 @@ impl Reader for ResponsesReader {
     }
 
     fn whole(&mut self, body: &str, out: &mut Vec<Piece>) -> Result<(), Failure> {
-        let response: Response = serde_json::from_str(body).map_err(|error| broken(&error.to_string()))?;
+        let response: Response = match serde_json::from_str(body) {
+            Ok(response) => response,
+            Err(error) => {
+                return match mended(body) {
+                    Some(copy) => self.whole(&copy, out),
+                    None => Err(broken(&error.to_string())),
+                };
+            }
+        };
         if let Some(error) = response.error.as_ref().filter(|error| !error.is_null()) {
             return Err(refusal::reported(error));
         }

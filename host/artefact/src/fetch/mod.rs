@@ -15,7 +15,7 @@ use url::Url;
 
 pub(crate) use download::{Received, download};
 
-use crate::npm::{Credentials, is_loopback};
+use crate::npm::{Credentials, is_loopback, is_plain};
 use crate::{Egress, Error, Limits};
 
 /// Named, because a download that was too slow as a whole is not tried again.
@@ -36,6 +36,18 @@ pub(crate) struct Answer {
     pub(crate) response: Response,
     /// Where it came from in the end.
     pub(crate) url: Url,
+    /// The first address on the way that was asked without TLS, loopback excepted. Who sits there decides where the way
+    /// leads from then on, so the last address says nothing about the others.
+    pub(crate) plain: Option<Url>,
+}
+
+/// A small answer as a whole.
+pub(crate) struct Small {
+    pub(crate) body: Vec<u8>,
+    /// As in [`Answer`].
+    pub(crate) url: Url,
+    /// As in [`Answer`].
+    pub(crate) plain: Option<Url>,
 }
 
 impl<'a> Fetcher<'a> {
@@ -51,8 +63,9 @@ impl<'a> Fetcher<'a> {
     /// origin was met, not even on the way back.
     pub(crate) async fn get(&self, first: &Url, accept: &str) -> Result<Answer, Error> {
         let mut url = first.clone();
-        let mut foreign = false;
+        let (mut foreign, mut plain) = (false, None);
         for _ in 0..=MAX_REDIRECTS {
+            plain = plain.or_else(|| is_plain(&url).then(|| url.clone()));
             let authorization = self.credentials.filter(|_| !foreign).and_then(|all| all.authorization(&url));
             let mut request = self.client.get(url.clone()).header(ACCEPT, accept);
             if let Some(secret) = authorization {
@@ -64,7 +77,7 @@ impl<'a> Fetcher<'a> {
                 foreign |= next.origin() != url.origin();
                 url = next;
             } else if response.status().is_success() {
-                return Ok(Answer { response, url });
+                return Ok(Answer { response, url, plain });
             } else {
                 let (status, authenticated) = (response.status().as_u16(), authorization.is_some());
                 return Err(Error::Status { url: shown(&url), status, authenticated });
@@ -74,7 +87,7 @@ impl<'a> Fetcher<'a> {
     }
 
     /// A small answer as a whole.
-    pub(crate) async fn small(&self, url: &Url, accept: &str) -> Result<(Vec<u8>, Url), Error> {
+    pub(crate) async fn small(&self, url: &Url, accept: &str) -> Result<Small, Error> {
         let whole = self.limits.whole_metadata;
         within(url, "the whole answer", whole, async {
             let mut answer = self.get(url, accept).await?;
@@ -86,14 +99,14 @@ impl<'a> Fetcher<'a> {
                 }
                 body.extend_from_slice(&chunk);
             }
-            Ok((body, answer.url))
+            Ok(Small { body, url: answer.url, plain: answer.plain })
         })
         .await
     }
 
     /// The next bytes of a body, within the deadline between bytes.
     pub(crate) async fn chunk(&self, answer: &mut Answer) -> Result<Option<bytes::Bytes>, Error> {
-        let Answer { response, url } = answer;
+        let Answer { response, url, .. } = answer;
         let reading = async { response.chunk().await.map_err(|error| transport(url, error)) };
         within(url, "the next bytes", self.limits.between_bytes, reading).await
     }
@@ -151,13 +164,14 @@ fn causes(error: reqwest::Error) -> String {
     text.replace(['\r', '\n'], " ")
 }
 
-/// An address for people: no user name, no password, no query (signed addresses carry keys there), no fragment.
+/// An address for people: no user name, no password, no query (signed addresses carry keys there), no fragment. Where a
+/// password cannot be told from the rest (`user:password@host` parses, with the user as the scheme), the scheme alone.
 pub(crate) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     let cleared = url.set_username("").and_then(|()| url.set_password(None));
     url.set_query(None);
     url.set_fragment(None);
-    if cleared.is_err() && url.has_authority() { format!("{}:", url.scheme()) } else { url.to_string() }
+    if cleared.is_err() { format!("{}:", url.scheme()) } else { url.to_string() }
 }
 
 #[cfg(test)]
@@ -168,7 +182,14 @@ mod tests {
     fn shown_addresses_hold_no_secret() {
         let url = Url::parse("https://user:pw@host.example:8/a/b.tgz?sig=abc#frag").unwrap();
         assert_eq!(shown(&url), "https://host.example:8/a/b.tgz");
-        assert_eq!(shown(&Url::parse("mailto:x").unwrap()), "mailto:x");
+        for (text, safe) in [
+            ("robot:hunter2@registry.example/npm/", "robot:"),
+            ("mailto:x", "mailto:"),
+            ("file:///home/me/hunter2", "file:"),
+            ("unix:/run/hunter2", "unix:"),
+        ] {
+            assert_eq!(shown(&Url::parse(text).unwrap()), safe);
+        }
     }
 
     #[test]

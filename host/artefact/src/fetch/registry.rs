@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::{Fetcher, shown};
+use super::{Fetcher, Small, shown};
 use crate::{Error, Integrity, Request};
 
 /// Address and digest of an archive, as the registry gives them.
@@ -11,8 +11,10 @@ use crate::{Error, Integrity, Request};
 pub(crate) struct Listing {
     pub(crate) archive: Url,
     pub(crate) integrity: Option<Integrity>,
-    /// Where the listing came from, fit to be shown.
+    /// Where the listing came from.
     pub(crate) from: Url,
+    /// Where the way to it was without TLS, see [`Answer`](super::Answer).
+    pub(crate) plain: Option<Url>,
 }
 
 #[derive(Deserialize)]
@@ -39,11 +41,11 @@ pub(crate) async fn listing(fetcher: &Fetcher<'_>, registry: &Url, request: &Req
     let package = request.product.full_package(request.platform).replace('/', "%2f");
     let version = join(registry, &format!("{package}/{}", request.version))?;
     match fetcher.small(&version, "application/json").await {
-        Ok((body, from)) => read(&body, from, registry, request, |bytes| serde_json::from_slice(bytes).ok()),
+        Ok(answer) => read(answer, registry, request, |bytes| serde_json::from_slice(bytes).ok()),
         Err(Error::Status { status: 404 | 405 | 501, .. }) => {
-            let (body, from) = fetcher.small(&join(registry, &package)?, "application/json").await?;
+            let answer = fetcher.small(&join(registry, &package)?, "application/json").await?;
             let wanted = request.version.to_string();
-            read(&body, from, registry, request, move |bytes| of_package(bytes, &wanted))
+            read(answer, registry, request, move |bytes| of_package(bytes, &wanted))
         }
         Err(error) => Err(error),
     }
@@ -55,14 +57,14 @@ fn of_package(bytes: &[u8], version: &str) -> Option<VersionDocument> {
 }
 
 fn read(
-    body: &[u8],
-    from: Url,
+    answer: Small,
     registry: &Url,
     request: &Request,
     parse: impl FnOnce(&[u8]) -> Option<VersionDocument>,
 ) -> Result<Listing, Error> {
+    let Small { body, url: from, plain } = answer;
     let wrong = |problem: String| Error::Metadata { url: shown(&from), problem };
-    let document = parse(body).ok_or_else(|| wrong(format!("no description of version {}", request.version)))?;
+    let document = parse(&body).ok_or_else(|| wrong(format!("no description of version {}", request.version)))?;
     match document.version {
         Some(version) if version != request.version.to_string() => {
             return Err(wrong(format!("describes version {version:.40?} instead of {}", request.version)));
@@ -76,7 +78,7 @@ fn read(
         Some(address) => archive_address(&address, registry).map_err(wrong)?,
         None => conventional_archive(registry, request)?,
     };
-    Ok(Listing { archive, integrity, from })
+    Ok(Listing { archive, integrity, from, plain })
 }
 
 /// A registry with TLS may not send us to a place without.

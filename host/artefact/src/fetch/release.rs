@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Fetcher, shown};
+use super::{Fetcher, Small, shown};
 use crate::{Error, Integrity, Os, Request};
 
 /// Address and digest of a release archive.
@@ -10,13 +10,17 @@ use crate::{Error, Integrity, Os, Request};
 pub(crate) struct Asset {
     pub(crate) archive: Url,
     pub(crate) integrity: Integrity,
+    /// Where the way to the list of sums was without TLS, see [`Answer`](super::Answer).
+    pub(crate) plain: Option<Url>,
 }
 
 /// `<base><version>/`.
 pub(crate) fn place(request: &Request) -> Result<Url, Error> {
     let base = request.release_base.as_ref().map_or(request.product.release_base, Url::as_str);
-    let text = format!("{base}{}/", request.version);
-    Url::parse(&text).map_err(|error| Error::Metadata { url: text, problem: error.to_string() })
+    Url::parse(&format!("{base}{}/", request.version)).map_err(|error| {
+        let url = request.release_base.as_ref().map_or_else(|| base.to_owned(), shown);
+        Error::Metadata { url, problem: error.to_string() }
+    })
 }
 
 /// Reads the list of sums and picks the archive of the request's platform.
@@ -29,10 +33,10 @@ pub(crate) async fn asset(fetcher: &Fetcher<'_>, place: &Url, request: &Request)
     let wrong = |problem: String| Error::Metadata { url: shown(place), problem };
     let name = format!("{}.tar.gz", request.product.package(request.platform));
     let join = |file: &str| place.join(file).map_err(|error| wrong(error.to_string()));
-    let (sums, _) = fetcher.small(&join(request.product.release_sums)?, "text/plain, */*").await?;
-    let sums = String::from_utf8_lossy(&sums);
+    let Small { body, plain, .. } = fetcher.small(&join(request.product.release_sums)?, "text/plain, */*").await?;
+    let sums = String::from_utf8_lossy(&body);
     let integrity = find_sum(&sums, &name).ok_or_else(|| wrong(format!("no sum for {name}")))?;
-    Ok(Asset { archive: join(&name)?, integrity })
+    Ok(Asset { archive: join(&name)?, integrity, plain })
 }
 
 /// Lines of `<hex>  <name>` or `<hex> *<name>`.

@@ -12,7 +12,7 @@ use crate::Secret;
 ///
 /// A credential is sent to an address only if host and port are equal and the path lies below the bound path, at a `/`.
 /// npm itself also sends a registry's credential to other paths of the same host; this does not. Without TLS nothing is
-/// sent, except to loopback and to a host whose registry is itself configured without TLS.
+/// sent, except to loopback and to a host whose registry is itself configured without TLS, and not by a project's file.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
     bindings: Vec<Binding>,
@@ -34,7 +34,7 @@ impl Credentials {
     /// The value of the `Authorization` header for an address, from the binding with the longest path.
     pub fn authorization(&self, url: &Url) -> Option<&Secret> {
         let host = host_and_port(url)?;
-        if url.scheme() != "https" && !is_loopback(url) && self.plain_host.as_ref() != Some(&host) {
+        if is_plain(url) && self.plain_host.as_ref() != Some(&host) {
             return None;
         }
         let path = format!("{}/", url.path());
@@ -46,7 +46,8 @@ impl Credentials {
     }
 
     /// Reads every credential that could be used with a registry; the second value says what was left out and why.
-    pub(super) fn read(layers: &Layers, inputs: &Inputs, registry: &Url) -> (Self, Vec<String>) {
+    /// `plain` says that those of its host are sent without TLS.
+    pub(super) fn read(layers: &Layers, inputs: &Inputs, registry: &Url, plain: bool) -> (Self, Vec<String>) {
         let mut notes = Vec::new();
         let mut prefixes: Vec<String> = layers
             .bound_keys(inputs)
@@ -56,9 +57,13 @@ impl Credentials {
             .collect();
         prefixes.sort();
         prefixes.dedup();
-        let bindings = prefixes.iter().filter_map(|prefix| binding(prefix, layers, inputs, &mut notes)).collect();
-        let plain_host = (registry.scheme() == "http").then(|| host_and_port(registry)).flatten();
-        (Self { bindings, plain_host }, notes)
+        let bindings = prefixes.iter().filter_map(|prefix| binding(prefix, layers, inputs, &mut notes));
+        let bindings: Vec<Binding> = bindings.collect();
+        let host = host_and_port(registry);
+        if !plain && is_plain(registry) && bindings.iter().any(|binding| Some(&binding.host) == host.as_ref()) {
+            notes.push("the login for the registry is left out: a project's file chose it without TLS".to_owned());
+        }
+        (Self { bindings, plain_host: host.filter(|_| plain) }, notes)
     }
 }
 
@@ -115,6 +120,11 @@ fn host_and_port(url: &Url) -> Option<String> {
     Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
+/// Whether anybody on the way can read and change what goes to and comes from an address.
+pub(crate) fn is_plain(url: &Url) -> bool {
+    url.scheme() != "https" && !is_loopback(url)
+}
+
 /// Whether an address cannot leave the machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -139,7 +149,8 @@ mod tests {
         let env: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         let lookup = move |name: &str| env.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let inputs = Inputs::new(lookup, home.path(), home.path().join("work"));
-        Credentials::read(&Layers::read(&inputs), &inputs, &url(registry))
+        let registry = url(registry);
+        Credentials::read(&Layers::read(&inputs), &inputs, &registry, registry.scheme() == "http")
     }
 
     fn sent(credentials: &Credentials, to: &str) -> Option<String> {

@@ -4,6 +4,8 @@
 //! unless escaped, quotes as in JSON, `key[]` appends, a key alone means `true`. Settings below a `[section]` header
 //! belong to the section and therefore to no setting npm has: they are skipped.
 
+use std::cell::RefCell;
+
 /// One setting of a file, in the order of the file. The value is not yet expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -124,6 +126,16 @@ pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Expand
     out
 }
 
+/// The variables a text refers to. Looks none of them up.
+pub(super) fn references(text: &str) -> Vec<String> {
+    let names = RefCell::new(Vec::new());
+    expand(text, &|name| {
+        names.borrow_mut().push(name.to_owned());
+        None
+    });
+    names.into_inner()
+}
+
 /// `${NAME}` or `${NAME?}` at the start of a text: the whole, the name, whether it is optional.
 fn reference(text: &str) -> Option<(&str, &str, bool)> {
     let inside = text.strip_prefix("${")?;
@@ -186,6 +198,7 @@ mod tests {
         assert_eq!(case("${N?}."), ".");
         assert_eq!(expand("${N}", &env), Expanded { text: "${N}".into(), missing: vec!["N".into()] });
         assert_eq!(case("${} ${ ${x${B}"), "${} ${ ${xb");
+        assert_eq!(references(r"${A}-\${B}-\\${C?}-${}"), ["A", "C"], "an escaped one is text");
     }
 
     proptest! {

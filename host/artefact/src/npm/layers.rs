@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Inputs;
-use super::files;
 use super::ini::{self, Entry};
+use super::{files, project};
 use crate::Error;
 
 /// Where a setting stands.
@@ -50,18 +50,23 @@ pub(super) struct Setting {
 /// Files that were read, highest precedence first. The environment goes before them and is asked by name.
 pub(super) struct Layers {
     files: Vec<(Source, Vec<Entry>)>,
+    /// What was left out of the project's file and why.
+    pub(super) notes: Vec<String>,
 }
 
 impl Layers {
-    /// Reads the files. Each may say where the next one is, as in npm.
+    /// Reads the files. Each may say where the next one is, as in npm, but for the project's, see [`project`].
     pub(super) fn read(inputs: &Inputs) -> Self {
-        let mut layers = Self { files: Vec::new() };
-        let project = files::project(&inputs.working_dir);
+        let mut layers = Self { files: Vec::new(), notes: Vec::new() };
+        let own = files::project(&inputs.working_dir);
         let user = files::user(inputs, &layers);
-        if project != user {
-            layers.add(Source::Project, &project);
+        if own != user
+            && let Some(text) = files::read(&own)
+        {
+            let (entries, notes) = project::allowed(ini::parse(&text), &own);
+            layers.files.push((Source::Project(own), entries));
+            layers.notes = notes;
         }
-        let user = files::user(inputs, &layers);
         layers.add(Source::User, &user);
         if let Some(global) = files::global(inputs, &layers) {
             layers.add(Source::Global, &global);

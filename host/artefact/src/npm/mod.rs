@@ -4,6 +4,8 @@
 //! machine's `npmrc`, npm's own `npmrc`; a scoped registry (`@scope:registry`) goes before `registry` whatever the
 //! layer. When none of them names a registry, npm itself is asked: its built-in default is npm's to know.
 //!
+//! Unlike in npm, the project's file may only name registries and logins, and no variables: it may have come with a clone.
+//!
 //! `strict-ssl=false` is refused, never honoured: credentials would go to anybody. Client certificates (`certfile`,
 //! `keyfile`) are not used.
 
@@ -11,6 +13,7 @@ mod credentials;
 mod files;
 mod ini;
 mod layers;
+mod project;
 mod transport;
 
 use std::ffi::OsString;
@@ -22,11 +25,10 @@ use std::time::Duration;
 use url::Url;
 
 pub use credentials::Credentials;
-pub(crate) use credentials::is_loopback;
+pub(crate) use credentials::{is_loopback, is_plain};
 pub use layers::Source;
 use layers::{Layers, Setting};
 
-use crate::fetch::shown;
 use crate::{Egress, Error, Runner, ShortCommand};
 
 /// A variable of the caller's environment by name.
@@ -95,7 +97,10 @@ pub async fn resolve(inputs: &Inputs, scope: &str) -> Result<Settings, Error> {
     };
     refuse_lax_tls(&layers, inputs)?;
     let egress = transport::egress(&layers, inputs)?;
-    let (credentials, mut notes) = Credentials::read(&layers, inputs, &registry);
+    // To send a login without TLS is the user's decision.
+    let plain = registry.scheme() == "http" && !matches!(source, Source::Project(_));
+    let (credentials, left_out) = Credentials::read(&layers, inputs, &registry, plain);
+    let mut notes = [layers.notes.as_slice(), &left_out].concat();
     for key in ["_auth", "_authToken"] {
         if let Some(setting) = layers.chosen(key, inputs) {
             notes.push(format!("{key} in {} is left out: it is not bound to a registry", setting.source));
@@ -119,11 +124,12 @@ fn address(setting: &Setting, key: &str) -> Result<Url, Error> {
     parse_address(&setting.value).map_err(|problem| setting.wrong(key, problem))
 }
 
-/// The value is not shown when it does not parse: it may hold a password in a place that cannot be told.
+/// The value is not shown, nor a part of it: it may hold a password in a place that cannot be told. `user:password@host`
+/// parses, with the user as the scheme.
 fn parse_address(text: &str) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|error| format!("not an address: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(format!("not an http address: {}", shown(&url)));
+        return Err("not an http address".to_owned());
     }
     url.set_query(None);
     url.set_fragment(None);
@@ -165,10 +171,12 @@ async fn ask_npm(inputs: &Inputs) -> Result<(Url, Source), Error> {
     let none = |detail: &str| Error::NoRegistry { detail: detail.to_owned() };
     let program = files::npm_program(inputs).ok_or_else(|| none(" and there is no npm in PATH"))?;
     let runner = inputs.runner.as_ref().ok_or_else(|| none(""))?;
+    let env = FOR_NPM.iter().filter_map(|name| Some((OsString::from(name), (inputs.env)(name)?.into())));
     let command = ShortCommand {
         program: program.clone(),
         args: ["config", "get", "registry"].map(str::to_owned).to_vec(),
-        env: FOR_NPM.iter().filter_map(|name| Some((OsString::from(name), (inputs.env)(name)?.into()))).collect(),
+        // So told, npm reads no project's file, wherever the runner starts it: it would believe such a file in everything.
+        env: env.chain([("npm_config_global".into(), "true".into())]).collect(),
         timeout: NPM_TIMEOUT,
         max_output: 4096,
     };

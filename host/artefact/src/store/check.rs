@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{FILE, FORMAT, Manifest, Modified, hex};
 use super::{Slot, cache_error};
-use crate::{Error, Located, Origin, Request, Verified};
+use crate::{Error, Integrity, Located, Origin, Request, Verified};
 
 /// Largest manifest: 1 MiB is 4,096 entries of 250 bytes.
 const MAX_MANIFEST: u64 = 1 << 20;
@@ -75,6 +75,7 @@ fn located(manifest: &Manifest, tree: &Path, request: &Request) -> Located {
         version: Some(request.version.clone()),
         origin: Origin::Cache,
         verified: manifest.verified,
+        digest: Integrity::from_sha256_hex(&manifest.program.sha256).ok(),
         license: license.map(|name| tree.join(name)),
     }
 }

@@ -1,9 +1,11 @@
-//! One download at a time per version and platform, over all processes of the machine.
+//! One at a time over all processes of the machine: one download per version and platform, and whatever else a caller
+//! names a file for.
 //!
 //! The standard library's file lock: it belongs to the open file, so it ends with the process however that ends, and,
 //! unlike a guard that borrows, it can be handed to a thread that outlives a cancelled future.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +15,42 @@ use crate::{Error, Progress, Request};
 /// Locks are looked at 10 times a second: a waiter of seconds does not notice, a machine neither.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Held until the last clone is dropped.
+/// A lock over all processes of the machine, held until the last clone is dropped.
 #[derive(Debug, Clone)]
-pub(crate) struct Lock {
+pub struct Lock {
     _file: Arc<File>,
+}
+
+impl Lock {
+    /// Waits for the lock on a file, at most for `after`, and calls `waiting` once if another one holds it. The file is
+    /// made where there is none, and stays. No thread is held up meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Cache`] when the file cannot be made or locked, [`Error::LockTimeout`] when it took too long.
+    ///
+    /// # Cancel safety
+    /// Yes: a lock that was taken is given back when it is dropped.
+    pub async fn take(path: &Path, after: Duration, waiting: impl FnOnce() + Send) -> Result<Self, Error> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+        let file = file.map_err(cache_error("lock", path))?;
+        let trying = async {
+            let mut waiting = Some(waiting);
+            loop {
+                match file.try_lock() {
+                    Ok(()) => return Ok(()),
+                    Err(TryLockError::Error(error)) => return Err(cache_error("lock", path)(error)),
+                    Err(TryLockError::WouldBlock) => {}
+                }
+                if let Some(tell) = waiting.take() {
+                    tell();
+                }
+                tokio::time::sleep(INTERVAL).await;
+            }
+        };
+        let late = |_| Error::LockTimeout { path: path.to_owned(), after };
+        tokio::time::timeout(after, trying).await.map_err(late)??;
+        Ok(Self { _file: Arc::new(file) })
+    }
 }
 
 impl Slot {
@@ -30,26 +64,7 @@ impl Slot {
     ) -> Result<Lock, Error> {
         let path = self.lock_file();
         fs::create_dir_all(&self.parent).map_err(cache_error("create", &self.parent))?;
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(cache_error("lock", &path))?;
-        let after = request.limits.lock;
-        let waiting = async {
-            let mut told = false;
-            loop {
-                match file.try_lock() {
-                    Ok(()) => return Ok(()),
-                    Err(TryLockError::Error(error)) => return Err(cache_error("lock", &path)(error)),
-                    Err(TryLockError::WouldBlock) => {}
-                }
-                if !std::mem::replace(&mut told, true) {
-                    progress(Progress::Waiting);
-                }
-                tokio::time::sleep(INTERVAL).await;
-            }
-        };
-        let late = |_| Error::LockTimeout { path: path.clone(), after };
-        tokio::time::timeout(after, waiting).await.map_err(late)??;
-        Ok(Lock { _file: Arc::new(file) })
+        Lock::take(&path, request.limits.lock, || progress(Progress::Waiting)).await
     }
 
     /// Removes what killed runs left behind. Only for the holder of the lock: everything that is being worked on belongs

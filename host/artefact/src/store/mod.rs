@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use check::State;
-pub(crate) use lock::Lock;
+pub use lock::Lock;
 pub(crate) use publish::{Staging, Unpacked};
 
 use crate::{Error, Request};

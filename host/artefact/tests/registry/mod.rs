@@ -76,10 +76,15 @@ impl Registry {
 
     /// Sets the description of the version.
     pub fn list(&self, archive: &str, integrity: &str) {
+        self.list_at(METADATA, archive, integrity);
+    }
+
+    /// The same elsewhere.
+    pub fn list_at(&self, path: &str, archive: &str, integrity: &str) {
         let document = format!(
             r#"{{"name":"@github/copilot-linux-x64","version":"{VERSION}","dist":{{"tarball":"{archive}","integrity":"{integrity}"}}}}"#
         );
-        self.set(METADATA, Reply::Bytes(document.into_bytes()));
+        self.set(path, Reply::Bytes(document.into_bytes()));
     }
 
     pub fn set(&self, path: &str, reply: Reply) {

@@ -49,14 +49,25 @@ impl Server {
         // Both families on every address, so that whatever spelling of this machine got through would arrive.
         let listener = TcpListener::bind("[::]:0").await.unwrap();
         let address = SocketAddr::new([127, 0, 0, 1].into(), listener.local_addr().unwrap().port());
-        Self::on(listener, address, script)
+        Self::on(listener, address, move |stream, position, _| script(stream, position))
+    }
+
+    /// Hands every request to `script` with its text.
+    pub(crate) async fn reading<F, R>(script: F) -> Self
+    where
+        F: Fn(TcpStream, String) -> R + Send + Sync + 'static,
+        R: Future<Output = Option<TcpStream>> + Send,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self::on(listener, address, move |stream, _, request| script(stream, request))
     }
 
     /// Answers at one address only.
     pub(crate) async fn fixed_at(address: SocketAddr, response: &'static str) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        Self::on(listener, address, move |mut stream, _| async move {
+        Self::on(listener, address, move |mut stream, _, _| async move {
             let _ = stream.write_all(response.as_bytes()).await;
             None
         })
@@ -64,7 +75,7 @@ impl Server {
 
     fn on<F, R>(listener: TcpListener, address: SocketAddr, script: F) -> Self
     where
-        F: Fn(TcpStream, usize) -> R + Send + Sync + 'static,
+        F: Fn(TcpStream, usize, String) -> R + Send + Sync + 'static,
         R: Future<Output = Option<TcpStream>> + Send,
     {
         let server = Self { address, connections: Arc::default(), requests: Arc::default() };
@@ -80,10 +91,10 @@ impl Server {
                         let Some(request) = read_request(&mut open).await else { return };
                         let position = {
                             let mut requests = requests.lock().unwrap();
-                            requests.push(request);
+                            requests.push(request.clone());
                             requests.len() - 1
                         };
-                        stream = script(open, position).await;
+                        stream = script(open, position, request).await;
                     }
                 });
             }

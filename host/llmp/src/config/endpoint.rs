@@ -115,6 +115,9 @@ fn check_kind(table: &EndpointTable, kind: EndpointKind) -> Result<(), Failure> 
         let message = format!("{} has no place on the way of {}", token.from, through.from);
         return Err(Failure::usage(message, "name a key instead, or take `through` out"));
     }
+    if copilot.is_none() {
+        check_copilots_keys(table)?;
+    }
     if let Some(given) = table.api_version.as_ref().filter(|_| kind != EndpointKind::Azure) {
         let message = format!("{} has a meaning for the type azure only", given.from);
         return Err(Failure::usage(message, "take it out, or set the type to azure"));
@@ -130,6 +133,14 @@ fn check_kind(table: &EndpointTable, kind: EndpointKind) -> Result<(), Failure> 
         return Err(Failure::usage(message, "take it out, or set the type to openai"));
     }
     Ok(())
+}
+
+/// What only the Copilot CLI knows to do must not be written down for nothing.
+fn check_copilots_keys(table: &EndpointTable) -> Result<(), Failure> {
+    let prompt = table.max_prompt_tokens.as_ref().map(|given| &given.from);
+    let Some(from) = prompt.or(table.egress.as_ref().map(|given| &given.from)) else { return Ok(()) };
+    let message = format!("{from} has a meaning for an endpoint behind the Copilot CLI only");
+    Err(Failure::usage(message, "take it out, or set through = \"copilot\""))
 }
 
 fn headers(table: &EndpointTable, env: &Environment) -> Result<BTreeMap<String, HeaderValue>, Failure> {

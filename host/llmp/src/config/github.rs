@@ -4,6 +4,9 @@ use super::secrets::{GITHUB_TOKENS, SecretPlace};
 use super::{Environment, From, Report};
 use crate::failure::Failure;
 
+/// What to do about a place where nothing is.
+const ABSENT: &str = "set or write it, or correct the key";
+
 /// The place of the token; nothing when there is none anywhere.
 pub(super) fn token_place(
     in_file: Option<&From<SecretPlace>>,
@@ -18,15 +21,22 @@ pub(super) fn token_place(
         if place.value.is_there(env) {
             offers.push(Some(place.clone()));
         } else {
-            let hint = "set or write it, or correct the key";
-            report.problem(format!("{} names {}, which is not there", place.from, place.value.name()), hint);
+            report.problem(format!("{} names {}, which is not there", place.from, place.value.name()), ABSENT);
         }
     }
     Ok(report.choose("GitHub token", offers))
 }
 
-/// There is no token although GitHub is to answer.
-pub(super) fn no_token() -> Failure {
+/// There is no token although GitHub is to answer; perhaps the file names a place of one.
+pub(super) fn no_token(in_file: Option<&From<SecretPlace>>) -> Failure {
+    if let Some(place) = in_file {
+        let message = format!(
+            "{} names {}, which is not there, and no variable holds a GitHub token",
+            place.from,
+            place.value.name()
+        );
+        return Failure::usage(message, ABSENT);
+    }
     Failure::usage(
         format!("the provider github needs a token, and none of {} is set", GITHUB_TOKENS.join(", ")),
         "set COPILOT_GITHUB_TOKEN to a fine-grained token with the permission 'Copilot Requests', or to the output of \

@@ -3,6 +3,7 @@
 //! Flags go before variables, variables before the file, the file before defaults. An empty variable counts as absent.
 //! No secret's value stands in the file, in an error or in the report: only names of variables and files do.
 
+mod available;
 mod directories;
 mod document;
 mod duration;
@@ -15,6 +16,7 @@ mod location;
 mod model;
 mod nearest;
 mod network;
+mod no_proxy;
 mod printable;
 mod provider;
 mod report;
@@ -26,6 +28,7 @@ mod tables;
 mod tools;
 
 pub(crate) use environment::Environment;
+pub(crate) use no_proxy::NoProxy;
 pub(crate) use printable::{deceives, printable};
 pub(crate) use report::{ConfigFile, Report};
 pub(crate) use resolved::*;

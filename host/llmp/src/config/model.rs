@@ -11,6 +11,11 @@ pub(super) fn is_for_github(model: &str) -> bool {
     model == "github" || PREFIXES.iter().any(|prefix| model.starts_with(prefix))
 }
 
+/// Whether what stands before the slash of a model's name means GitHub.
+pub(super) fn names_github(before_slash: &str) -> bool {
+    PREFIXES.iter().any(|prefix| prefix.strip_suffix('/') == Some(before_slash))
+}
+
 /// The name as Copilot knows it: exactly one prefix is taken off, and `github` alone means `gpt-5`.
 pub(super) fn for_github(model: From<String>) -> Result<From<String>, Failure> {
     let From { value, from } = model;

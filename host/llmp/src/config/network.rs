@@ -1,7 +1,7 @@
 //! What a company network needs: a proxy, certificates, a GitHub of one's own.
 
 use super::file::NetworkTable;
-use super::{Environment, From, Provider, Report, endpoint};
+use super::{Environment, From, NoProxy, Provider, Report, endpoint};
 use crate::failure::Failure;
 use llm_provider_host::Network;
 use llm_provider_host::egress::{Origin, Proxy};
@@ -24,7 +24,11 @@ pub(super) fn resolve(
     if let Some(proxy) = &proxy {
         check_proxy(proxy)?;
     }
-    let no_proxy = with_variables("no-proxy", &NO_PROXY, &table.no_proxy, env, report)?.map(|given| given.value);
+    let no_proxy = with_variables("no-proxy", &NO_PROXY, &table.no_proxy, env, report)?;
+    if let (Some(_), Some(given)) = (&proxy, &no_proxy) {
+        check_no_proxy(given, report);
+    }
+    let no_proxy = no_proxy.map(|given| given.value);
     let no_proxy = match (&proxy, no_proxy) {
         (Some(_), Some(hosts)) => Some(format!("{hosts},{LOOPBACK}")),
         (Some(_), None) => Some(LOOPBACK.to_owned()),
@@ -68,6 +72,19 @@ fn check_proxy(proxy: &From<String>) -> Result<(), Failure> {
         return Err(Failure::usage(message, "set HTTPS_PROXY to the whole address instead"));
     }
     Ok(())
+}
+
+/// The list may be another program's, which understands more.
+fn check_no_proxy(given: &From<String>, report: &mut Report) {
+    for entry in NoProxy::read(&given.value).1 {
+        report.problem(
+            format!(
+                "{} lists `{entry}`, which is not understood: what it means is reached through the proxy",
+                given.from
+            ),
+            "write names (example.com), addresses, nets (10.0.0.0/8), each with or without a port, or *",
+        );
+    }
 }
 
 fn check_api_url(url: &From<String>, provider: &Provider, report: &mut Report) -> Result<(), Failure> {

@@ -1,13 +1,11 @@
 //! Who answers, and with which model.
 
-use super::file::{File, RESERVED};
-use super::nearest::nearest;
-use super::secrets::{SecretPlace, github_token};
-use super::services::{self, SERVICES, Service};
+use super::available::{Available, Choice, not_configured, routes};
+use super::file::File;
+use super::services::{self, Service};
 use super::tables::EndpointTable;
-use super::{Candidate, Environment, Flags, From, Provider, Report, endpoint, flag, github, model, printable};
+use super::{Candidate, Environment, Flags, From, Provider, Report, flag, model, printable};
 use crate::failure::Failure;
-use std::collections::BTreeMap;
 
 /// Who answers, and who is asked next.
 pub(super) struct Decided {
@@ -16,33 +14,10 @@ pub(super) struct Decided {
     pub(super) fallback: Vec<Candidate>,
 }
 
-/// What there is to choose from.
-struct Available {
-    /// The endpoint that the Copilot CLI's own variables describe.
-    environment: Option<EndpointTable>,
-    /// Tables of the file.
-    tables: BTreeMap<String, EndpointTable>,
-    /// Services that variables describe, in the order in which they are asked.
-    services: Vec<(&'static Service, EndpointTable)>,
-    token: Option<From<SecretPlace>>,
-}
-
-/// The provider that was asked for; or what the configuration amounts to.
-#[derive(Clone, Copy)]
-enum Choice<'a> {
-    Github,
-    Demo,
-    Endpoint(&'a str, &'a EndpointTable),
-}
-
 pub(super) fn resolve(flags: &Flags, file: &File, env: &Environment, report: &mut Report) -> Result<Decided, Failure> {
-    let asked = asked(flags, file, env, report)?;
     let available = Available::new(file, env, report)?;
     let general = named(flags, env)?;
-    let (choice, general) = match &asked {
-        Some(asked) => (available.named(asked)?, general),
-        None => available.unasked(general, file.model.as_ref(), report)?,
-    };
+    let (choice, general) = available.choose(flags, general, file, env, report)?;
     let model = choose_model(&choice.value, general, file, env, report)?;
     let fallback = available.fallback(&choice, file, env, report)?;
     let (provider, model) = available.build(choice, model, env, report)?;
@@ -60,7 +35,7 @@ pub(super) fn all(
     report: &mut Report,
 ) -> Result<Vec<Result<From<Provider>, Failure>>, Failure> {
     let available = Available::new(file, env, report)?;
-    let choices = match asked(flags, file, env, report)? {
+    let choices = match report.choose("provider", asked(flags, file, env)?) {
         Some(asked) => vec![available.named(&asked)?],
         None => available.all(),
     };
@@ -68,77 +43,57 @@ pub(super) fn all(
     Ok(choices.into_iter().map(build).collect())
 }
 
-fn asked(flags: &Flags, file: &File, env: &Environment, report: &mut Report) -> Result<Option<From<String>>, Failure> {
-    let asked = [flag(flags.provider.as_deref(), "--provider"), env.given("LLMP_PROVIDER")?, file.provider.clone()];
-    Ok(report.choose("provider", asked))
+/// Who is named as the provider: by the flag, the variable, the file.
+fn asked(flags: &Flags, file: &File, env: &Environment) -> Result<[Option<From<String>>; 3], Failure> {
+    Ok([flag(flags.provider.as_deref(), "--provider"), env.given("LLMP_PROVIDER")?, file.provider.clone()])
 }
 
 impl Available {
-    fn new(file: &File, env: &Environment, report: &mut Report) -> Result<Self, Failure> {
-        let mut tables = file.providers.clone();
-        for (name, table) in &mut tables {
-            services::service(name).iter().for_each(|service| service.complete(table, env));
+    /// Who answers; and the model that was asked for, without the provider's name.
+    fn choose(
+        &self,
+        flags: &Flags,
+        general: Option<From<String>>,
+        file: &File,
+        env: &Environment,
+        report: &mut Report,
+    ) -> Result<(From<Choice<'_>>, Option<From<String>>), Failure> {
+        let asked = asked(flags, file, env)?;
+        if let ([None, None, Some(of_file)], Some(model)) = (&asked, &general)
+            && let Some((choice, model)) = self.instead_of(of_file, model)
+        {
+            let chosen = From { value: (), from: choice.from.clone() };
+            let passed = From { value: (), from: of_file.from.clone() };
+            report.choose("provider", [Some(chosen), Some(passed)]);
+            return Ok((choice, Some(model)));
         }
-        let mut described = Vec::new();
-        for service in SERVICES.iter().filter(|service| !tables.contains_key(service.name)) {
-            described.extend(service.described(env, report)?.map(|table| (service, table)));
-        }
-        let token = github::token_place(file.github_token.as_ref(), env, report)?;
-        Ok(Self { environment: endpoint::from_environment(env, report)?, tables, services: described, token })
+        let Some(asked) = report.choose("provider", asked) else {
+            return self.unasked(general, file.model.as_ref(), report);
+        };
+        let choice = self.named(&asked)?;
+        let model = general.map(|model| choice.value.own_name(model));
+        Ok((choice, model))
     }
 
-    /// The provider of a name, if it is there.
-    fn find(&self, name: &str) -> Option<Choice<'_>> {
-        let environment = || self.environment.as_ref().map(|table| Choice::Endpoint("environment", table));
-        match name {
-            "github" => Some(Choice::Github),
-            "copilot" => environment().or(Some(Choice::Github)),
-            "demo" => Some(Choice::Demo),
-            "environment" => environment(),
-            name => {
-                let table = self.tables.get_key_value(name).map(|(name, table)| Choice::Endpoint(name, table));
-                let service = self.services.iter().find(|(service, _)| service.name == name);
-                table.or_else(|| service.map(|(service, table)| Choice::Endpoint(service.name, table)))
-            }
+    /// The configured provider that the name of the model begins with: it goes before the one of the file.
+    fn instead_of(&self, of_file: &From<String>, model: &From<String>) -> Option<(From<Choice<'_>>, From<String>)> {
+        let (prefix, _) = model.value.split_once('/')?;
+        // Who routes has models with such names: `anthropic/claude-x` may well be one of those.
+        let of_its_own = routes(&of_file.value) && services::service(prefix).is_some();
+        if prefix == of_file.value || of_its_own {
+            return None;
         }
+        let found = if model::names_github(prefix) {
+            Some((From { value: Choice::Github, from: model.from.clone() }, model.clone()))
+        } else {
+            self.by_prefix(model)
+        };
+        found.filter(|(choice, _)| self.token.is_some() || !matches!(choice.value, Choice::Github))
     }
 
-    fn named(&self, asked: &From<String>) -> Result<From<Choice<'_>>, Failure> {
-        match self.find(&asked.value) {
-            Some(value) => Ok(From { value, from: asked.from.clone() }),
-            None if asked.value == "environment" => Err(Failure::usage(
-                format!("{} asks for the provider `environment`, and no variable gives its address", asked.from),
-                "set COPILOT_PROVIDER_BASE_URL to the endpoint's address",
-            )),
-            None => Err(match services::service(&asked.value) {
-                Some(service) => not_configured(service, &asked.from),
-                None => self.unknown(asked),
-            }),
-        }
-    }
-
-    fn unknown(&self, asked: &From<String>) -> Failure {
-        let tables = self.tables.keys().map(String::as_str);
-        let services = self.services.iter().map(|(service, _)| service.name);
-        let known: Vec<_> = RESERVED.into_iter().chain(tables).chain(services).collect();
-        let guess = nearest(&asked.value, &known).map(|name| format!("did you mean `{}`? ", printable(name)));
-        let list = known.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ");
-        let message = format!("there is no provider `{}` ({})", printable(&asked.value), asked.from);
-        Failure::usage(message, format!("{}there are: {list}", guess.unwrap_or_default()))
-    }
-
-    /// The provider that a model's name begins with, and the name without it.
-    fn by_prefix(&self, model: &From<String>) -> Option<(From<Choice<'_>>, From<String>)> {
-        let (prefix, name) = model.value.split_once('/').filter(|(_, name)| !name.is_empty())?;
-        if model::is_for_github(&model.value) {
-            return None; // these prefixes have an order of their own
-        }
-        let value = self.find(prefix)?;
-        Some((From { value, from: model.from.clone() }, From { value: name.to_owned(), from: model.from.clone() }))
-    }
-
-    /// In this order: an endpoint of the environment, the provider that the model's name begins with, the only endpoint
-    /// of the file, a service that has a model, GitHub, the demo. With it the model, without the provider's name.
+    /// In this order: the table or service that the model's name begins with, an endpoint of the environment, the provider
+    /// that the model's name begins with, the only endpoint of the file, a service that has a model, GitHub, the demo. With
+    /// it the model, without the provider's name.
     fn unasked(
         &self,
         model: Option<From<String>>,
@@ -146,8 +101,7 @@ impl Available {
         report: &mut Report,
     ) -> Result<(From<Choice<'_>>, Option<From<String>>), Failure> {
         if let Some(table) = &self.environment {
-            let from = table.base_url.as_ref().map(|url| url.from.clone()).unwrap_or_default();
-            return Ok((From { value: Choice::Endpoint("environment", table), from }, model));
+            return Ok(self.beside_environment(table, model));
         }
         if let Some((choice, name)) = model.as_ref().or(general).and_then(|model| self.by_prefix(model)) {
             return Ok((choice, Some(name)));
@@ -181,12 +135,30 @@ impl Available {
                 From { value: Choice::Endpoint(service.name, table), from: from.unwrap_or_default() }
             }
             (None, Some(token)) => From { value: Choice::Github, from: token.from.clone() },
-            (None, None) => match self.services.first() {
-                Some((service, _)) => return Err(no_model(service.name)),
-                None => From { value: Choice::Demo, from: "nothing else is configured".to_owned() },
+            (None, None) => match (self.services.first(), &self.token_in_file) {
+                (Some((service, _)), _) => return Err(no_model(service.name)),
+                // Who names a token wants GitHub, and no answer of a demo in its place.
+                (None, Some(_)) => return Err(self.no_token()),
+                (None, None) => From { value: Choice::Demo, from: "nothing else is configured".to_owned() },
             },
         };
         Ok((value, model))
+    }
+
+    /// An endpoint of the environment, unless the model is one of a table or a service. `copilot/` and GitHub's prefixes
+    /// lead nowhere else: the endpoint's own names may begin so.
+    fn beside_environment<'a>(
+        &'a self,
+        table: &'a EndpointTable,
+        model: Option<From<String>>,
+    ) -> (From<Choice<'a>>, Option<From<String>>) {
+        let other = model.as_ref().and_then(|model| self.by_prefix(model));
+        if let Some((choice, name)) = other.filter(|(choice, _)| choice.value.is_another()) {
+            return (choice, Some(name));
+        }
+        let from = table.base_url.as_ref().map(|url| url.from.clone()).unwrap_or_default();
+        let value = Choice::Endpoint("environment", table);
+        (From { value, from }, model.map(|model| value.own_name(model)))
     }
 
     fn too_many(&self) -> Failure {
@@ -195,19 +167,6 @@ impl Available {
             format!("there are several providers and none is chosen: {}", names.join(", ")),
             "choose one with --provider, LLMP_PROVIDER, `provider` in llmp.toml, or by the model: NAME/MODEL",
         )
-    }
-
-    /// All that are configured, the demo if none is.
-    fn all(&self) -> Vec<From<Choice<'_>>> {
-        let named = |name: &'static str| move |table| (Choice::Endpoint(name, table), name.to_owned());
-        let mut all: Vec<(Choice<'_>, String)> = self.environment.iter().map(named("environment")).collect();
-        all.extend(self.tables.iter().map(|(name, table)| (Choice::Endpoint(name, table), name.clone())));
-        all.extend(self.services.iter().map(|(service, table)| named(service.name)(table)));
-        all.extend(self.token.iter().map(|_| (Choice::Github, "github".to_owned())));
-        if all.is_empty() {
-            all.push((Choice::Demo, "nothing else is configured".to_owned()));
-        }
-        all.into_iter().map(|(value, from)| From { value, from }).collect()
     }
 
     /// Models with a provider's name before them are that provider's; others are those of the one that answers.
@@ -232,26 +191,6 @@ impl Available {
         }
         Ok(candidates)
     }
-
-    fn build(
-        &self,
-        choice: From<Choice<'_>>,
-        model: Option<From<String>>,
-        env: &Environment,
-        report: &mut Report,
-    ) -> Result<(From<Provider>, Option<From<String>>), Failure> {
-        let (provider, model) = match choice.value {
-            Choice::Demo => (Provider::Demo, model),
-            Choice::Github => {
-                let place = self.token.as_ref().ok_or_else(github::no_token)?;
-                (Provider::Github { token: github_token(place, env)? }, model.map(model::for_github).transpose()?)
-            }
-            Choice::Endpoint(name, table) => {
-                (Provider::Endpoint(Box::new(endpoint::assemble(name, table, env, report)?)), model)
-            }
-        };
-        Ok((From { value: provider, from: choice.from }, model))
-    }
 }
 
 /// The model's name begins with that of a service that nobody configured, and who would answer knows no names of others.
@@ -259,11 +198,6 @@ fn unconfigured(model: &From<String>, service: Option<&Service>) -> Option<Failu
     let (prefix, _) = model.value.split_once('/')?;
     let wanted = services::service(prefix)?;
     (!service.is_some_and(|service| service.routes)).then(|| not_configured(wanted, &model.from))
-}
-
-fn not_configured(service: &Service, from: &str) -> Failure {
-    let message = format!("{from} asks for the provider `{}`, which is not configured", service.name);
-    Failure::usage(message, format!("set {}, or add [providers.{}] to llmp.toml", service.wants(), service.name))
 }
 
 /// The model that was asked for, whoever answers.
@@ -309,6 +243,6 @@ fn choose_model(
     let overridden = general.as_ref().filter(|model| model.from == "--model").map(|_| env.given("LLMP_MODEL"));
     let mut offers = vec![general, overridden.transpose()?.flatten()];
     offers.extend(env.each(variables)?);
-    offers.extend([own, file.model.clone()]);
+    offers.extend([own, file.model.clone().map(|model| choice.own_name(model))]);
     Ok(report.choose("model", offers))
 }

@@ -1,4 +1,5 @@
-//! What the program is going to use, after files, variables and flags were read: values, and where each came from.
+//! What the program is going to use, after files, variables and flags were read: values, and where each came from. What
+//! holds a secret has no `Debug`.
 
 use llm_provider_host::{Network, PermissionKind, Secret};
 use std::collections::BTreeMap;
@@ -48,14 +49,14 @@ pub(crate) enum Egress {
 }
 
 /// A header's value: public, or a secret.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum HeaderValue {
     Plain(String),
     Secret(Secret),
 }
 
 /// An endpoint of one's own, or a service that is known by name.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Endpoint {
     /// The name of its table in `llmp.toml`, of a known service, or `environment`.
     pub(crate) name: String,
@@ -75,7 +76,7 @@ pub(crate) struct Endpoint {
 }
 
 /// Who answers.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Provider {
     /// GitHub's own service.
     Github { token: From<Secret> },
@@ -111,7 +112,7 @@ pub(crate) struct SidecarSource {
 }
 
 /// What the model may use.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tools {
     /// The Copilot CLI's own tools that are on.
     pub(crate) own: Vec<String>,
@@ -132,14 +133,14 @@ pub(crate) enum Permissions {
 }
 
 /// A server whose tools the model is offered.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct McpServer {
     pub(crate) name: String,
     pub(crate) place: McpPlace,
 }
 
 /// Where it is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum McpPlace {
     /// A program that speaks over its standard input and output.
     Command { program: String, args: Vec<String>, env: Vec<(String, String)>, secret_env: Vec<(String, Secret)> },
@@ -148,7 +149,7 @@ pub(crate) enum McpPlace {
 }
 
 /// Everything.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Resolved {
     pub(crate) provider: From<Provider>,
     pub(crate) model: Option<From<String>>,
@@ -175,7 +176,7 @@ pub(crate) struct Resolved {
 }
 
 /// A model of a provider.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Candidate {
     pub(crate) provider: From<Provider>,
     pub(crate) model: From<String>,
@@ -197,7 +198,7 @@ impl Resolved {
 }
 
 /// A Copilot CLI that runs already as a server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Attach {
     pub(crate) address: SocketAddr,
     pub(crate) token: Option<Secret>,

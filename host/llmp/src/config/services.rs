@@ -2,7 +2,7 @@
 
 use super::secrets::SecretPlace;
 use super::tables::EndpointTable;
-use super::{EndpointKind, Environment, From, Report};
+use super::{EndpointKind, Environment, From, Report, Through};
 use crate::failure::Failure;
 
 /// A service.
@@ -101,6 +101,17 @@ pub(super) fn service(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name)
 }
 
+/// The first of these variables that is set.
+fn first(names: &[&str], env: &Environment) -> Result<Option<From<String>>, Failure> {
+    Ok(env.each(names)?.into_iter().flatten().next())
+}
+
+/// The first of these variables that is set, as the place of a secret.
+fn place(names: &[&str], env: &Environment) -> Option<From<SecretPlace>> {
+    let name = names.iter().find(|name| env.has(name))?;
+    Some(From { value: SecretPlace::Variable((*name).to_owned()), from: (*name).to_owned() })
+}
+
 impl Service {
     /// The variables of its model, the first that is set wins.
     pub(super) fn model_variables(&self) -> &'static [&'static str] {
@@ -114,12 +125,8 @@ impl Service {
 
     /// What the variables say of it; nothing when they do not say that somebody has it.
     pub(super) fn described(&self, env: &Environment, report: &mut Report) -> Result<Option<EndpointTable>, Failure> {
-        let place = |names: &[&str]| {
-            let name = names.iter().find(|name| env.has(name))?;
-            Some(From { value: SecretPlace::Variable((*name).to_owned()), from: (*name).to_owned() })
-        };
-        let (key, token) = (place(self.keys), place(self.tokens));
-        let asked = env.each(self.urls)?.into_iter().flatten().next();
+        let (key, token) = (place(self.keys, env), place(self.tokens, env));
+        let asked = self.asked_address(env)?;
         let is_there = key.is_some() || token.is_some() || (asked.is_some() && self.has_no_key());
         if !is_there {
             if let Some(url) = asked {
@@ -127,30 +134,52 @@ impl Service {
             }
             return Ok(None);
         }
-        let base_url = asked.map(|url| From { value: self.address(&url.value), from: url.from });
-        Ok(Some(EndpointTable {
-            kind: Some(self.own(self.kind)),
-            base_url: base_url.or_else(|| self.base_url.map(|url| self.own(url.to_owned()))),
-            api_version: env.each(self.versions)?.into_iter().flatten().next(),
-            key,
-            token,
-            model: env.each(self.models)?.into_iter().flatten().next(),
-            ..EndpointTable::default()
-        }))
+        let mut table = EndpointTable::default();
+        self.complete(&mut table, env, report)?;
+        Ok(Some(table))
     }
 
-    /// What a table of its name leaves out.
-    pub(super) fn complete(&self, table: &mut EndpointTable, env: &Environment) {
+    /// Fills what a table of its name leaves out: from the variables, then from what is known of the service.
+    pub(super) fn complete(
+        &self,
+        table: &mut EndpointTable,
+        env: &Environment,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         if table.base_url.is_none() {
-            table.base_url = self.base_url.map(|url| self.own(url.to_owned()));
+            table.base_url = self.asked_address(env)?.or_else(|| self.base_url.map(|url| self.own(url.to_owned())));
         }
-        if table.kind.is_none() {
-            table.kind = Some(self.own(self.kind));
+        if table.model.is_none() {
+            table.model = first(self.models, env)?;
         }
+        let kind = table.kind.get_or_insert_with(|| self.own(self.kind)).value;
+        // The variables' version is one of the service's own dialect.
+        if table.api_version.is_none() && kind == self.kind {
+            table.api_version = first(self.versions, env)?;
+        }
+        // Who names one secret in the file means that one: a variable's would go out beside it, or in its place.
         if table.key.is_none() && table.token.is_none() && table.secret_headers.is_empty() {
-            let name = self.keys.iter().find(|name| env.has(name));
-            table.key = name.map(|name| self.own(SecretPlace::Variable((*name).to_owned())));
+            table.key = place(self.keys, env);
+            table.token = self.token(table, env, report);
         }
+        Ok(())
+    }
+
+    /// A token has no place on the way through the Copilot CLI. Where there is no key beside it, that is told.
+    fn token(&self, table: &EndpointTable, env: &Environment, report: &mut Report) -> Option<From<SecretPlace>> {
+        let token = place(self.tokens, env)?;
+        let Some(through) = table.through.as_ref().filter(|through| through.value == Through::Copilot) else {
+            return Some(token);
+        };
+        if table.key.is_none() {
+            report.note(format!("{} has no place on the way of {}, and is not used", token.from, through.from));
+        }
+        None
+    }
+
+    /// Where a variable says that it is.
+    fn asked_address(&self, env: &Environment) -> Result<Option<From<String>>, Failure> {
+        Ok(first(self.urls, env)?.map(|url| From { value: self.address(&url.value), from: url.from }))
     }
 
     fn has_no_key(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Who answers, and which name decided what.
 
 use super::page::Page;
-use crate::config::{ConfigFile, Endpoint, EndpointKind, Provider, Report, Resolved, Through, WireApi};
+use crate::config::{ConfigFile, Endpoint, EndpointKind, McpPlace, Provider, Report, Resolved, Through, WireApi};
 
 pub(super) fn write(resolved: &Resolved, report: &Report, page: &mut Page) {
     page.heading("provider");
@@ -26,12 +26,35 @@ pub(super) fn write(resolved: &Resolved, report: &Report, page: &mut Page) {
         };
         page.line(&setting.name, &format!("{}{over}", setting.from));
     }
+    for (name, from) in servers(resolved, report) {
+        page.line(&name, &from);
+    }
     for note in &report.notes {
         page.note(note);
     }
     for problem in &report.problems {
         page.warning(&problem.message, Some(&problem.hint));
     }
+}
+
+/// Whether the file that was read is there because the program was started there, and not because somebody named it.
+pub(super) fn is_of_working_directory(report: &Report) -> bool {
+    report.file.as_ref().is_some_and(|file| file.named_by == "in the working directory")
+}
+
+/// The programs and addresses of servers, which no other place than the file can name.
+fn servers(resolved: &Resolved, report: &Report) -> Vec<(String, String)> {
+    let file = report.file.as_ref().map(|file| match file.path.file_name() {
+        Some(name) if is_of_working_directory(report) => name.to_string_lossy().into_owned(),
+        _ => file.path.display().to_string(),
+    });
+    let file = file.unwrap_or_default();
+    let setting = |name: &str, key: &str| (format!("mcp.{name}.{key}"), format!("{file}: mcp.{name}.{key}"));
+    let servers = resolved.tools.servers.iter().map(|server| match &server.place {
+        McpPlace::Command { .. } => setting(&server.name, "command"),
+        McpPlace::Url { .. } => setting(&server.name, "url"),
+    });
+    servers.collect()
 }
 
 fn described(file: &ConfigFile) -> String {

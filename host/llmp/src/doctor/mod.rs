@@ -1,4 +1,5 @@
-//! `llmp doctor`: what is configured, what was found, and what to do about problems. It uses no network.
+//! `llmp doctor`: what is configured, what was found, and what to do about problems. It uses no network, and runs nothing
+//! that only the working directory's file names.
 
 mod configuration;
 mod containment;
@@ -6,6 +7,7 @@ mod directories;
 mod page;
 mod plugin;
 mod sidecar;
+mod tools;
 
 use crate::Surroundings;
 use crate::config::{self, Flags};
@@ -43,12 +45,13 @@ async fn examine(flags: &Flags, surroundings: &Surroundings) -> Page {
             configuration::write(&resolved, &report, &mut page);
             match surroundings.artefact(&resolved) {
                 Ok(request) if resolved.through_copilot() => {
-                    sidecar::write(&request, &mut page).await;
+                    sidecar::write(request, configuration::is_of_working_directory(&report), &mut page).await;
                     sidecar::write_network(&resolved, &mut page);
                 }
                 Ok(_) => {}
                 Err(failure) => page.failure(&failure),
             }
+            tools::write(&resolved, surroundings, &mut page);
             directories::write(&resolved, &mut page);
             let embedded = setup::embedded(&resolved).0;
             (resolved.plugin, embedded)

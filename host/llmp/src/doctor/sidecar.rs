@@ -7,12 +7,20 @@ use llm_provider_host::Isolation;
 use llm_provider_host::artefact::{Error, Lookup, Origin, Request, locate, npm};
 use llm_provider_host::process::network_isolation;
 
-pub(super) async fn write(request: &Request, page: &mut Page) {
+/// Writes where it is. A program that only the working directory's file names is not run to ask for its version: who looks
+/// at a directory does not trust it yet.
+pub(super) async fn write(mut request: Request, of_working_directory: bool, page: &mut Page) {
     page.heading("sidecar");
     page.line("program", request.product.name);
-    match locate(request).await {
+    let untried = of_working_directory && request.explicit_path.is_some();
+    if untried {
+        request.runner = None;
+    }
+    match locate(&request).await {
         Ok(Lookup::Found(located)) => {
-            let version = located.version.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+            let unknown =
+                if untried { "not asked: the working directory's file names this program" } else { "unknown" };
+            let version = located.version.as_ref().map_or_else(|| unknown.to_owned(), ToString::to_string);
             page.line("version", &version);
             page.line("found", &format!("{} ({})", located.path.display(), named(&located.origin)));
         }
@@ -22,7 +30,7 @@ pub(super) async fn write(request: &Request, page: &mut Page) {
                 let message = format!("what lies at {} is damaged: {}", expected.display(), printable(&reason));
                 page.warning(&message, Some("nothing: it will be replaced"));
             }
-            missing(request, page).await;
+            missing(&request, page).await;
         }
         Err(error) => page.error(&error.to_string(), error.hint().as_deref()),
     }

@@ -159,6 +159,53 @@ ready to answer
     assert_eq!(errors, 0);
 }
 
+/// Who checks a directory does not trust it yet: what its file names is told and not run.
+#[tokio::test]
+async fn a_program_of_the_working_directorys_file_is_not_run() {
+    let scratch = Scratch::new();
+    let ran = scratch.path("ran");
+    let script = format!("#!/bin/sh\necho x > {}\necho 1.0.77\n", ran.display());
+    executable(&scratch.write("work/copilot", script));
+    let file = scratch.write("work/llmp.toml", "[sidecar]\npath = \"copilot\"\n[mcp.files]\ncommand = \"/bin/sh\"\n");
+    let (text, errors) = report(&scratch, &[]).await;
+    assert!(!ran.exists(), "it was run: {text}");
+    for line in [
+        "  sidecar.path: llmp.toml: sidecar.path\n",
+        "  mcp.files.command: llmp.toml: mcp.files.command\n",
+        "  version: not asked: the working directory's file names this program\n",
+        "  found: [TMP]/work/copilot (llmp.toml: sidecar.path)\n",
+        "\ntools\n  files: /bin/sh, not started here\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert_eq!(errors, 0, "{text}");
+    // Whoever names the file means it.
+    let (text, _) = report(&scratch, &[("LLMP_CONFIG", &file.display().to_string())]).await;
+    assert!(ran.exists() && text.contains("  version: 1.0.77\n"), "{text}");
+    assert!(text.contains("  mcp.files.command: [TMP]/work/llmp.toml: mcp.files.command\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_started_or_asked_is_an_error() {
+    let scratch = Scratch::new();
+    let no_program = scratch.write("work/no-program", "").display().to_string();
+    let toml = "[mcp.a]\ncommand = \"not-there\"\n[mcp.b]\ncommand = \"NONE\"\n[mcp.c]\nurl = \"ftp://h.example\"\n\
+                [mcp.d]\nurl = \"http://127.0.0.1:9/mcp?key=hunter2\"\n";
+    scratch.write("work/llmp.toml", toml.replace("NONE", &no_program));
+    let (text, errors) = report(&scratch, &[REGISTRY, ("PATH", "/usr/bin:/bin")]).await;
+    for line in [
+        "error: the MCP server `a` cannot be started: there is no not-there in the search path\n\
+         hint: give the program's whole path as `command`\n",
+        "error: the MCP server `b` cannot be started: [TMP]/work/no-program is no program\n",
+        "error: the MCP server `c` cannot be reached: ",
+        "  d: http://127.0.0.1:9, not asked here\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("hunter2") && !text.contains("ready to answer"), "{text}");
+    assert_eq!(errors, 3, "{text}");
+}
+
 #[tokio::test]
 async fn with_a_broken_configuration_the_rest_is_still_looked_at() {
     let scratch = Scratch::new();

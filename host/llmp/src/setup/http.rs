@@ -8,7 +8,6 @@ use llm_provider_host::{Destination, Secret, SecretGrant};
 use serde_json::{Map, Value, json};
 
 /// What it takes to ask an endpoint.
-#[derive(Debug)]
 pub(super) struct Direct {
     pub(super) config: Value,
     pub(super) secrets: Grants,

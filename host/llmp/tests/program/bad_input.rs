@@ -47,6 +47,11 @@ fn a_plugin_that_is_none() {
 }
 
 #[test]
+fn a_plugin_without_an_end() {
+    Place::new().run(&["ask", "--plugin", "/dev/zero", "hi"]).refused(2, "the limit is 16777216");
+}
+
+#[test]
 fn a_cli_that_is_none() {
     let place = Place::new().with("COPILOT_CLI_PATH", "/nonexistent/copilot");
     place.run(&["ask", "hi"]).refused(2, "/nonexistent/copilot (named by COPILOT_CLI_PATH)");
@@ -115,7 +120,7 @@ fn serve(body: Vec<u8>) -> std::net::SocketAddr {
     serve_status("200 OK", body)
 }
 
-fn serve_status(status: &'static str, body: Vec<u8>) -> std::net::SocketAddr {
+pub(crate) fn serve_status(status: &'static str, body: Vec<u8>) -> std::net::SocketAddr {
     use std::io::{Read, Write};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = listener.local_addr().expect("bound");

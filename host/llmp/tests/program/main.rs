@@ -3,4 +3,8 @@
 
 mod asking;
 mod bad_input;
+mod failing;
+mod history;
 mod run;
+mod servers;
+mod signals;

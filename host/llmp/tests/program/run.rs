@@ -1,10 +1,16 @@
 //! Runs the program in an environment of its own.
 
 use llmp_tests::real_cli::cache_dir;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// What nothing takes that is not broken.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A place to run the program in: its own home, its own working directory, the shared cache of downloads.
 pub(crate) struct Place {
@@ -45,6 +51,37 @@ impl Place {
         command
     }
 
+    /// With a service that speaks OpenAI's dialect, and no other.
+    pub(crate) fn asking(self, base_url: &str) -> Self {
+        self.with("OPENAI_API_KEY", "sk-a-long-enough-key").with("OPENAI_MODEL", "m").with("OPENAI_BASE_URL", base_url)
+    }
+
+    /// Waits until there is such a file.
+    pub(crate) fn until_there(&self, name: &str) {
+        let (path, began) = (self.home.path().join(name), Instant::now());
+        while !path.exists() {
+            assert!(began.elapsed() < PATIENCE, "there is no {name}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts it, to talk with it.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command(arguments);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+        let mut stdout = child.stdout.take().expect("piped");
+        let stdout = std::thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).expect("UTF-8");
+            text
+        });
+        let (teller, told) = mpsc::channel();
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| teller.send(line)));
+        Running { stdin: child.stdin.take().expect("piped"), child, stdout, told, stderr: String::new() }
+    }
+
     /// Runs it with nothing on stdin.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.run_with(arguments, b"")
@@ -62,6 +99,58 @@ impl Place {
         let output = child.wait_with_output().expect("waited");
         writer.join().expect("written");
         Ran::new(output)
+    }
+}
+
+/// The program while it runs. Its stdin stays open.
+pub(crate) struct Running {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: JoinHandle<String>,
+    told: mpsc::Receiver<String>,
+    stderr: String,
+}
+
+impl Running {
+    /// Waits for a line of stderr that has this in it.
+    pub(crate) fn until_told(&mut self, part: &str) {
+        loop {
+            let line = self.told.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("it never said `{part}`: {}", self.stderr));
+            self.stderr.push_str(&format!("{line}\n"));
+            if line.contains(part) {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn type_in(&mut self, text: &str) {
+        self.stdin.write_all(text.as_bytes()).expect("it reads");
+    }
+
+    /// Sends it a signal, such as `-INT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().expect("kill").success());
+    }
+
+    /// What came out, once it has ended by itself; and how long that took.
+    pub(crate) fn end(mut self) -> (Ran, Duration) {
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("waited") {
+                break status;
+            }
+            if began.elapsed() > PATIENCE {
+                self.child.kill().expect("killed");
+                panic!("it does not end: {}{:?}", self.stderr, self.told.try_iter().collect::<Vec<_>>());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let took = began.elapsed();
+        let rest: Vec<String> = self.told.iter().collect();
+        let stderr = self.stderr + &rest.iter().map(|line| format!("{line}\n")).collect::<String>();
+        (Ran { code: status.code(), stdout: self.stdout.join().expect("read"), stderr }, took)
     }
 }
 

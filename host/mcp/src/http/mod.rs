@@ -5,12 +5,13 @@ mod client;
 
 use crate::limits::McpLimits;
 use crate::mask::Mask;
-use client::Client;
+use client::{Client, HttpError};
 use llm_provider_host::Secret;
 use llm_provider_http::Egress;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::common::client_side_sse::ExponentialBackoff;
-use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::streamable_http_client::{StreamableHttpClientTransportConfig, StreamableHttpError};
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,10 +86,19 @@ pub(crate) fn transport(
     Ok(StreamableHttpClientTransport::with_client(Client::new(egress, headers), config))
 }
 
+/// What a transport says of a message that was not sent: what happened, and not which layers tell of it.
+pub(crate) fn why(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<StreamableHttpError<HttpError>>() {
+        Some(StreamableHttpError::Client(error)) => error.to_string(),
+        _ => error.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use llm_provider_http::{EgressPolicy, Trust};
+    use crate::McpServer;
+    use llm_provider_http::{EgressPolicy, Origin, Trust};
 
     fn endpoint() -> Endpoint {
         let policy = EgressPolicy::new(Trust::system().expect("certificate authorities"));
@@ -112,5 +122,17 @@ mod tests {
             let refused = transport(endpoint, &McpLimits::default()).err().expect(name);
             assert!(refused.contains(name), "{refused}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_not_there_is_told_without_the_names_of_types() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+        let (url, limits) = (format!("http://{free}/mcp"), McpLimits::default());
+        let policy = EgressPolicy::new(Trust::only([]).expect("no authorities"));
+        let policy = policy.allow_private(Origin::of(&url).expect("an origin"));
+        let endpoint = Endpoint::new(url, Egress::new(policy, limits.egress()).expect("an egress"));
+        let error = McpServer::http("web", endpoint, limits).await.expect_err("nobody is there").to_string();
+        assert!(error.starts_with("the MCP server `web` did not answer as one: no connection: "), "{error}");
+        assert!(!error.contains("::") && !error.contains('\n'), "{error}");
     }
 }

@@ -37,6 +37,7 @@ async fn serve(stream: DuplexStream, heard: mpsc::Sender<Value>, mut script: Scr
                 "serverInfo": { "name": "scripted", "version": "1" },
             })),
             _ if message["id"].is_null() => Reply::Silence,
+            "" => script("", &message["id"]), // an answer to what it has asked
             method => script(method, &message["params"]),
         };
         let lines = match reply {
@@ -46,7 +47,9 @@ async fn serve(stream: DuplexStream, heard: mpsc::Sender<Value>, mut script: Scr
             Reply::Die => return,
         };
         for line in lines {
-            write.write_all(format!("{line}\n").as_bytes()).await.expect("the client reads");
+            if write.write_all(format!("{line}\n").as_bytes()).await.is_err() {
+                return; // the client has ended it
+            }
         }
     }
 }
@@ -58,7 +61,7 @@ async fn connect(limits: McpLimits, script: Script) -> (McpServer, mpsc::Receive
     tokio::spawn(serve(theirs, heard, script));
     let (read, write) = tokio::io::split(ours);
     let transport = AsyncRwTransport::new_client(read, write).with_max_line_length(limits.message_bytes);
-    let service = begin(transport, limits.start).await.expect("a handshake");
+    let service = begin("fake", transport, &limits).await.expect("a handshake");
     let mask = Mask::new([Secret::new("canary-7")].iter());
     let server = McpServer { name: "fake".into(), limits, mask, service, child: None };
     (server.ready().await.expect("ready"), hears)
@@ -242,6 +245,87 @@ async fn a_server_gets_nothing_from_us() {
             assert!(nothing.contains(result), "{message}");
         }
     }
+}
+
+/// A line of a server's own.
+fn message(id: u64, method: &str) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "method": method}).to_string()
+}
+
+#[tokio::test]
+async fn a_server_that_asks_and_never_reads_is_ended() {
+    for method in ["ping", "roots/list", "files/read"] {
+        let begin = Instant::now();
+        // It writes all of it before it reads again: its own input is full of answers long before.
+        let script = one_tool(move |_| Reply::Lines((0..200_000).map(|id| message(id, method)).collect()));
+        let limits = McpLimits { call: Duration::from_secs(60), ..McpLimits::default() };
+        let (server, _) = connect(limits, script).await;
+        assert_eq!(go(&server).await, Err("the MCP server `fake` has ended".to_owned()), "{method}");
+        assert!(begin.elapsed() < Duration::from_secs(20), "{method}: {:?}", begin.elapsed());
+        server.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_may_ask_for_ever_if_it_listens() {
+    const FORGOTTEN: u64 = 5_000;
+    let mut left = 300;
+    let script = Box::new(move |method: &str, about: &Value| match method {
+        "tools/list" => Reply::Result(listed(&["go"])),
+        "" if about.as_u64() >= Some(FORGOTTEN) => Reply::Silence,
+        // The call, or the answer to its last question.
+        _ if left > 0 => {
+            left -= 1;
+            // What it does not want to know any more may be answered or not.
+            let params = json!({ "requestId": left + FORGOTTEN });
+            let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params});
+            Reply::Lines(vec![message(left + FORGOTTEN, "ping"), cancel.to_string(), message(left, "ping")])
+        }
+        _ => Reply::Silence,
+    });
+    let limits = McpLimits { call: Duration::from_secs(2), ..McpLimits::default() };
+    let (server, mut hears) = connect(limits, script).await;
+    let given_up = go(&server).await.expect_err("it asks instead of an answer");
+    assert!(given_up.contains("did not answer within"), "{given_up}");
+    assert_eq!(names(&server.tools().await.expect("it goes on")), ["fake-go"]);
+    let mut answers = 0;
+    while let Ok(message) = hears.try_recv() {
+        answers += usize::from(message.get("result").is_some());
+    }
+    assert!(answers >= 300, "{answers}");
+}
+
+#[tokio::test]
+async fn names_and_schemas_are_masked() {
+    let schema = json!({"type": "object", "properties": {"canary-7": {"default": "canary-7", "enum": ["x canary-7"]}}});
+    let tools = json!([{"name": "get.canary-7", "inputSchema": schema}]);
+    let script = move |_: &str, _: &Value| Reply::Result(json!({ "tools": tools.clone() }));
+    let (server, _) = connect(McpLimits::default(), Box::new(script)).await;
+    let definition = server.tools().await.expect("tools").remove(0).definition();
+    assert_eq!(definition.name, "fake-get_______");
+    let masked = json!({"type": "object", "properties": {"******": {"default": "******", "enum": ["x ******"]}}});
+    assert_eq!(serde_json::from_str::<Value>(&definition.parameters).expect("JSON"), masked);
+    let huge = json!({"name": "canary-7", "inputSchema": {"type": "object", "title": "x".repeat(65 << 10)}});
+    let script = move |_: &str, _: &Value| Reply::Result(json!({"tools": [huge.clone()]}));
+    let (server, _) = connect(McpLimits::default(), Box::new(script)).await;
+    let error = server.tools().await.err().expect("too large");
+    assert!(matches!(&error, McpError::Schema { tool, .. } if tool == "******"), "{error:?}");
+    let script = |_: &str, _: &Value| Reply::Result(listed(&["canary-7.b", "canary-7_b"]));
+    let (server, _) = connect(McpLimits::default(), Box::new(script)).await;
+    let error = server.tools().await.err().expect("a collision").to_string();
+    assert!(error.contains("`******.b` and `******_b`"), "{error}");
+}
+
+/// The last words are cut to their end, and a secret may lie where the cut is.
+#[tokio::test]
+async fn a_secret_that_is_cut_in_two_is_masked() {
+    let shell =
+        ["/bin/sh", "/usr/bin/sh"].into_iter().find(|path| std::path::Path::new(path).exists()).expect("a shell");
+    let limits = McpLimits { reason_bytes: 21, ..McpLimits::default() };
+    let spec = llm_provider_process::Spec::new(shell, "/").arg("-c").arg("echo \"no $KEY 0123456789\" >&2; exit 1");
+    let program = Program::new(spec).secret("KEY", Secret::new("canary-0123456789"));
+    let error = McpServer::stdio("words", program, limits).await.expect_err("no server").to_string();
+    assert!(error.ends_with("it wrote: no ****** 0123456789"), "{error}");
 }
 
 #[test]

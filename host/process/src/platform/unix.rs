@@ -14,14 +14,19 @@ mod guard;
 mod leader;
 mod namespace;
 mod orphans;
+mod place;
 mod privileges;
 mod reaper;
+mod remains;
 mod spawner;
 mod strays;
 
+use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::{Mode, OFlags};
 use tokio::net::unix::pipe;
 
 pub use dumps::forbid_core_dumps;
@@ -50,4 +55,10 @@ pub(crate) async fn spawn(spec: Spec) -> Result<Born, SpawnError> {
     let stdin = pipe::Sender::from_owned_fd(newborn.stdin).map_err(failed)?;
     let stdout = pipe::Receiver::from_owned_fd(newborn.stdout).map_err(failed)?;
     Ok(Born { leader: newborn.leader.claim(), stdin, stdout })
+}
+
+/// Neither a link at the end of the path nor a pipe without a writer holds it up.
+pub(crate) fn open_without_following(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }

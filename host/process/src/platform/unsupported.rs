@@ -63,6 +63,10 @@ pub(crate) fn try_cgroup() -> Result<CgroupContainment, CgroupError> {
     Err(CgroupError::Unsupported)
 }
 
+pub(crate) fn open_without_following(_path: &std::path::Path) -> io::Result<std::fs::File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Not supported here.
 ///
 /// # Errors

@@ -2,10 +2,12 @@
 
 mod keys;
 mod precedence;
+mod prefixes;
 mod providers;
 mod routing;
 pub(crate) mod scratch;
 mod secrets;
+mod services;
 mod surroundings;
 mod tools;
 
@@ -41,6 +43,6 @@ pub(super) fn fine(variables: &[(&str, &str)], toml: &str) -> (Resolved, Report)
 
 /// Without flags, and it must fail: message and hint.
 pub(super) fn failing(variables: &[(&str, &str)], toml: &str) -> (String, String) {
-    let failure = on(&Flags::default(), variables, toml).expect_err("it must be refused");
+    let failure = on(&Flags::default(), variables, toml).err().expect("it must be refused");
     (failure.message, failure.hint.unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! Who answers.
 
 use super::*;
-use crate::config::{Endpoint, EndpointKind, Provider, WireApi};
+use crate::config::{Egress, Endpoint, EndpointKind, HeaderValue, Provider, WireApi};
 
 const URL: (&str, &str) = ("COPILOT_PROVIDER_BASE_URL", "http://127.0.0.1:1/v1");
 const MODEL: (&str, &str) = ("COPILOT_MODEL", "m");
@@ -13,7 +13,7 @@ fn endpoint(variables: &[(&str, &str)], toml: &str) -> (Endpoint, Report) {
     let (resolved, report) = fine(variables, toml);
     match resolved.provider.value {
         Provider::Endpoint(endpoint) => (*endpoint, report),
-        other => panic!("not an endpoint: {other:?}"),
+        other => panic!("not an endpoint: {}", other.name()),
     }
 }
 
@@ -104,13 +104,15 @@ fn everything_an_endpoint_of_the_environment_can_say() {
 #[test]
 fn everything_an_endpoint_of_the_file_can_say() {
     let toml = "[providers.one]\ntype = \"openai\"\nbase-url = \"https://h.example/v1\"\nwire-api = \"completions\"\n\
-                key-env = \"KEY\"\nmodel = \"m\"\nheaders = { X-Team = \"blue\" }\n\
+                key-env = \"KEY\"\nmodel = \"m\"\nthrough = \"copilot\"\negress = \"direct\"\nheaders = { X-Team = \"blue\" }\n\
                 secret-headers = { X-Key = \"env:OTHER\" }\nmax-prompt-tokens = 1_000\nmax-output-tokens = 0x10\n";
     let (endpoint, _) = endpoint(&[("KEY", "k"), ("OTHER", "o")], toml);
     assert_eq!((endpoint.name.as_str(), endpoint.kind.value), ("one", EndpointKind::OpenAi));
     assert_eq!((endpoint.max_prompt_tokens, endpoint.max_output_tokens), (Some(1_000), Some(16)));
+    assert_eq!(endpoint.egress, Some(Egress::Direct));
     assert_eq!(endpoint.api_key.expect("a key").from, "KEY");
-    assert_eq!(format!("{:?}", endpoint.headers), r#"{"X-Key": Secret(Secret(..)), "X-Team": Plain("blue")}"#);
+    assert!(matches!(&endpoint.headers["X-Key"], HeaderValue::Secret(secret) if secret.expose() == "o"));
+    assert!(matches!(&endpoint.headers["X-Team"], HeaderValue::Plain(text) if text == "blue"));
 }
 
 #[test]
@@ -140,6 +142,14 @@ fn an_endpoint_that_cannot_work_is_refused() {
         (
             table("base-url = \"https://h.example\"\ntype = \"gemini\"\nthrough = \"copilot\""),
             "the Copilot CLI does not speak the type gemini",
+        ),
+        (
+            table("base-url = \"https://h.example\"\nmax-prompt-tokens = 1000"),
+            "providers.x.max-prompt-tokens has a meaning for an endpoint behind the Copilot CLI only",
+        ),
+        (
+            table("base-url = \"https://h.example\"\nthrough = \"http\"\negress = \"host\""),
+            "providers.x.egress has a meaning for an endpoint behind the Copilot CLI only",
         ),
         (table("base-url = \"https://h.example\"\nkey-env = \"NOT_SET\""), "the variable NOT_SET, which is not set"),
         (table("base-url = \"https://h.example\"\nkey-file = \"none\""), "none cannot be read"),

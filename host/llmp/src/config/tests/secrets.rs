@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Provider;
+use crate::failure::FailureKind;
 
 const URL: (&str, &str) = ("COPILOT_PROVIDER_BASE_URL", "http://127.0.0.1:1/v1");
 const MODEL: (&str, &str) = ("LLMP_MODEL", "m");
@@ -86,18 +87,38 @@ fn secrets_come_from_files_without_the_line_break() {
     let Provider::Github { token } = resolved.provider.value else { panic!("not github") };
     assert!(token.from.ends_with("home/token"), "{}", token.from);
     scratch.write("home/token", "gho_x\ngho_y\n");
-    let failure = in_scratch(&scratch, &Flags::default(), &[]).unwrap_err();
+    let failure = in_scratch(&scratch, &Flags::default(), &[]).err().unwrap();
     assert!(failure.message.contains("more than one line"), "{}", failure.message);
     scratch.write("home/token", "\n");
-    let failure = in_scratch(&scratch, &Flags::default(), &[]).unwrap_err();
+    let failure = in_scratch(&scratch, &Flags::default(), &[]).err().unwrap();
     assert!(failure.message.contains("is empty"), "{}", failure.message);
 }
 
+/// Who names a token is not answered by the demo; another provider answers, and it is reported.
 #[test]
-fn a_place_without_a_token_is_reported_and_does_not_choose_github() {
-    let (resolved, report) = fine(&[], "[github]\ntoken-env = \"MINE\"");
-    assert!(matches!(resolved.provider.value, Provider::Demo));
-    assert_eq!(report.problems[0].message, "llmp.toml: github.token-env names MINE, which is not there");
+fn a_place_without_a_token_is_an_error_where_nobody_else_is_configured() {
+    let toml = "[github]\ntoken-env = \"MINE\"\n";
+    for provider in [None, Some("github")] {
+        let flags = Flags { provider: provider.map(str::to_owned), ..Flags::default() };
+        let failure = on(&flags, &[], toml).err().expect("there is no token");
+        assert_eq!(failure.kind, FailureKind::Usage);
+        let says = "llmp.toml: github.token-env names MINE, which is not there, and no variable holds a GitHub token";
+        assert_eq!(failure.message, says);
+        assert_eq!(failure.hint.as_deref(), Some("set or write it, or correct the key"));
+    }
+    let scratch = Scratch::new();
+    let file = scratch.write("work/llmp.toml", "[github]\ntoken-file = \"none\"\n");
+    let failure = in_scratch(&scratch, &Flags::default(), &[]).err().expect("there is no token");
+    assert!(failure.message.contains("work/none, which is not there"), "{}", failure.message);
+    let env = Environment::of([("HOME", scratch.path("home").display().to_string())]);
+    let all = crate::config::resolve_all(&Flags::default(), &env, &scratch.path("work")).expect("told");
+    assert!(all.len() == 1 && all[0].is_err(), "{} is no reason for the demo", file.display());
+    for (variables, more) in [(&[][..], "provider = \"demo\"\n"), (&[URL, MODEL][..], "")] {
+        let (resolved, report) = fine(variables, &format!("{more}{toml}"));
+        assert!(!matches!(resolved.provider.value, Provider::Github { .. }));
+        assert_eq!(report.problems[0].message, "llmp.toml: github.token-env names MINE, which is not there");
+    }
+    assert!(matches!(fine(&[("GH_TOKEN", "gho_x")], toml).0.provider.value, Provider::Github { .. }));
 }
 
 #[test]
@@ -108,7 +129,8 @@ fn no_secret_is_in_what_can_be_printed() {
     for provider in ["github", "x"] {
         let flags = Flags { provider: Some(provider.to_owned()), ..Flags::default() };
         let (resolved, report) = on(&flags, &secrets, &toml).expect("resolves");
-        assert!(!format!("{resolved:?}{report:?}").contains("hunter2"));
+        assert_eq!(resolved.provider.value.name(), provider, "of it nothing can be printed, by its type");
+        assert!(!format!("{report:?}").contains("hunter2"));
     }
 }
 

@@ -33,7 +33,7 @@ fn a_file_that_cannot_be_read_is_an_error() {
     let scratch = Scratch::new();
     let fails = |path: &str| {
         let flags = Flags { config: Some(PathBuf::from(path)), ..Flags::default() };
-        in_scratch(&scratch, &flags, &[]).unwrap_err().message
+        in_scratch(&scratch, &flags, &[]).err().unwrap().message
     };
     assert!(fails("none.toml").ends_with("work/none.toml (named by --config) does not exist"));
     assert!(fails(".").contains("cannot be read"), "a directory");
@@ -76,7 +76,7 @@ fn directories_by_precedence() {
     assert_eq!(cache(&[("LLMP_CACHE_DIR", "here")]), (scratch.path("work/here"), "LLMP_CACHE_DIR".to_owned()));
     let (resolved, _) = in_scratch(&scratch, &Flags::default(), &[]).expect("resolves");
     assert_eq!(resolved.data_dir.value, scratch.path("home/.local/share/llmp"));
-    let homeless = resolve(&Flags::default(), &Environment::default(), &scratch.path("home")).unwrap_err();
+    let homeless = resolve(&Flags::default(), &Environment::default(), &scratch.path("home")).err().unwrap();
     assert!(homeless.message.contains("neither XDG_CACHE_HOME nor HOME"), "{}", homeless.message);
     assert!(homeless.hint.unwrap().contains("LLMP_CACHE_DIR"));
 }
@@ -109,4 +109,13 @@ fn the_network_of_a_company() {
     assert!(failing(&[("HTTPS_PROXY", "p.example")], "").0.contains("no address of a proxy"));
     assert!(failing(&[], "[network]\napi-url = \"x\"").0.contains("no address of the Copilot API"));
     assert_eq!(fine(&[("NODE_EXTRA_CA_CERTS", "/none")], "").1.problems.len(), 1, "as Node does");
+}
+
+#[test]
+fn what_is_not_understood_of_no_proxy_is_told() {
+    let proxy = ("HTTPS_PROXY", "http://p.example:8080");
+    let (_, report) = fine(&[proxy, ("NO_PROXY", "10.0.0.0/8,<local>,.example.com:8443")], "");
+    let [problem] = &report.problems[..] else { panic!("{:?}", report.problems) };
+    assert!(problem.message.contains("NO_PROXY lists `<local>`"), "{}", problem.message);
+    assert!(fine(&[("NO_PROXY", "<local>")], "").1.problems.is_empty(), "without a proxy nothing passes it by");
 }

@@ -16,10 +16,10 @@ use rustix::process::{
 };
 use rustix::thread::set_no_new_privs;
 
-use super::cage::{self, Cage, Entry};
+use super::cage::{Cage, Entry};
 use super::fence::{self, Fence};
 use super::namespace::{self, Departure, Witness};
-use super::privileges;
+use super::{place, privileges};
 use crate::bounds::ProcessLimits;
 use crate::cgroup::{CgroupContainment, CgroupError, CgroupLimits, cgroup_containment};
 use crate::error::SpawnError;
@@ -140,7 +140,7 @@ pub(crate) fn try_files() -> Result<FileContainment, FileContainmentError> {
 
 /// Finds out whether a child can have a control group, in the same way.
 pub(crate) fn try_cgroup() -> Result<CgroupContainment, CgroupError> {
-    let place = cage::place()?;
+    let place = place::find()?;
     let refused = |error: io::Error| {
         let code = error.raw_os_error().unwrap_or(0);
         match Errno::from_io_error(&error) {
@@ -169,7 +169,7 @@ pub(crate) fn try_cgroup() -> Result<CgroupContainment, CgroupError> {
 /// The child's control group and the way into it, where the machine has one for it.
 fn cage(spec: &Spec) -> Result<Option<(Cage, Entry)>, SpawnError> {
     let Some(limits) = &spec.cgroup else { return Ok(None) };
-    let made = match (cgroup_containment(), cage::place()) {
+    let made = match (cgroup_containment(), place::find()) {
         (Ok(_), Ok(place)) => Cage::make(place, limits),
         (Err(CgroupError::Untried { code }), _) => Err(io::Error::from_raw_os_error(code)),
         _ => return Ok(None),
@@ -201,7 +201,7 @@ fn fence(spec: &Spec) -> Result<Option<Fence>, SpawnError> {
 pub(super) fn guard(shell: &Path, script: &str, input: OwnedFd) -> io::Result<std::process::Child> {
     let mut command = Command::new(shell);
     command.arg("-c").arg(script).arg("llm-provider-guard").env_clear().current_dir("/");
-    command.envs(cage::place().map(|place| ("CAGES", cage::prefix(place))));
+    command.envs(place::find().map(|place| ("CAGES", place::prefix(place))));
     command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
     // SAFETY: as above; `isolate` makes plain system calls only.
     unsafe { command.pre_exec(isolate) };

@@ -13,6 +13,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::cage::Cage;
 use super::leader::Leader;
+use super::remains::{Remains, TICK};
 use super::strays::Mark;
 use super::{guard, orphans};
 use crate::spec::Spec;
@@ -23,9 +24,6 @@ const CHUNK: usize = 64 * 1024;
 /// Reads of one child's standard error before the others get their turn, and after its end: a pipe can be grown to
 /// 1 MiB without privilege, so sixteen empty it. A process that left the group might write for ever.
 const READS_AT_END: usize = 16;
-
-/// How often adopted orphans are looked for: their end rings no bell, and they were killed already.
-const ORPHAN_TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
 /// A child to watch.
 pub(super) struct Watch {
@@ -53,18 +51,24 @@ impl Watch {
         self.stderr.is_some()
     }
 
-    /// The leader has ended or was killed: clears up behind it and says so.
-    fn bury(mut self, buffer: &mut [u8]) {
+    /// The leader has ended or was killed: clears up behind it and says so. Returns what was killed and has not ended.
+    fn bury(mut self, buffer: &mut [u8]) -> Remains {
         let group = self.leader.group();
         let exit = self.leader.bury(|| guard::withdraw(group));
-        // Kills what is left in it. What is left after that was never in it.
-        drop(self.cage.take());
+        // All of it at once, also what hides. It is not waited for: by the end of the hunt it has mostly ended.
+        if let Some(cage) = &self.cage {
+            cage.kill();
+        }
+        let mut left = Vec::new();
         if let Some(mark) = &self.mark {
-            let strays = mark.hunt();
-            if strays > 0 {
+            let hunted = mark.hunt(group);
+            left = hunted.left;
+            if hunted.strays > 0 {
+                let strays = hunted.strays;
                 tracing::warn!(pid = self.leader.pid(), strays, "killed processes that had left their group");
             }
         }
+        let remains = Remains::of(left, self.cage.take());
         for _ in 0..READS_AT_END {
             if !self.drain(buffer) {
                 break;
@@ -72,6 +76,7 @@ impl Watch {
         }
         tracing::debug!(pid = self.leader.pid(), %exit, "child ended");
         self.leader.announce(exit);
+        remains
     }
 }
 
@@ -125,7 +130,7 @@ pub(super) fn watch(watch: Watch) -> io::Result<()> {
         }
         Err(error) => {
             watch.leader.kill();
-            watch.bury(&mut []);
+            drop(watch.bury(&mut [])); // on the caller's time
             Err(error)
         }
     }
@@ -150,10 +155,11 @@ impl Reaper {
     fn serve(&self) {
         let mut watched = Vec::new();
         let mut orphaned: Vec<Pid> = Vec::new();
+        let mut remains = Remains::default();
         let mut buffer = vec![0; CHUNK];
         loop {
             watched.append(&mut self.arrivals.lock().unwrap_or_else(PoisonError::into_inner));
-            let (loud, ended) = self.wait(&watched, !orphaned.is_empty());
+            let (loud, ended) = self.wait(&watched, !orphaned.is_empty() || !remains.is_empty());
             for (child, loud) in watched.iter_mut().zip(loud) {
                 if loud {
                     child.watch.drain(&mut buffer);
@@ -165,8 +171,9 @@ impl Reaper {
             watched = living;
             for child in dead {
                 orphaned.push(child.watch.leader.group());
-                child.watch.bury(&mut buffer);
+                remains.add(child.watch.bury(&mut buffer));
             }
+            remains.look();
             orphaned.retain(|&group| orphans::adopting() && orphans::reap_group(group));
         }
     }
@@ -179,7 +186,8 @@ impl Reaper {
         // A child whose standard error has ended is represented by the bell, whose answer is not looked at.
         let pipes = watched.iter().map(|child| child.watch.stderr.as_ref().unwrap_or(&self.bell).as_fd());
         polled.extend(pipes.map(|pipe| PollFd::from_borrowed_fd(pipe, PollFlags::IN)));
-        if poll(&mut polled, tick.then_some(&ORPHAN_TICK)).is_err() {
+        let tick = Timespec::try_from(TICK).ok().filter(|_| tick);
+        if poll(&mut polled, tick.as_ref()).is_err() {
             return (Vec::new(), Vec::new()); // interrupted, or out of memory for a moment: look again
         }
         let mut count = [0; 8];
