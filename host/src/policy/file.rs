@@ -111,6 +111,7 @@ enum DestinationTable {
     },
     /// The sidecar by its name, whose standard input it is.
     Input {
+        #[serde(rename = "input-of")]
         input_of: String,
     },
 }

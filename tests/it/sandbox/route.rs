@@ -90,7 +90,7 @@ async fn a_turn_cancelled_between_candidates_asks_no_other() {
 async fn a_candidate_whose_breaker_is_open_is_passed_over() {
     let Two { route, tapes, .. } = two().await;
     for _ in 0..5 {
-        let seen = read(route.turn(request("fail 1 overloaded surface")).await.expect("a turn")).await;
+        let seen = read(route.turn(request("fail 5 overloaded surface")).await.expect("a turn")).await;
         assert!(seen.error.is_some());
     }
     let seen = read(route.turn(request("hello")).await.expect("a turn")).await;
