@@ -1,13 +1,16 @@
-//! Watches what every test lets out: the canary key may show up in no log, event, error or file of a tenant.
+//! Watches what every test lets out: the canary key may show up in no log, event, error, file of a tenant or file of the
+//! host's cache.
 //!
 //! Events and errors are looked at where a turn is read, files when a rig is dropped, the log all the time. A test that leaks
 //! fails, whatever it is about.
 
+use crate::real_cli;
 use crate::rig::CANARY_KEY;
 use std::fmt::{self, Debug};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -107,12 +110,17 @@ pub fn told(what: &impl Debug) {
 /// Files below a directory that contain the key.
 #[must_use]
 pub fn files_with_the_key(directory: &Path) -> Vec<PathBuf> {
+    files_with_the_key_since(directory, SystemTime::UNIX_EPOCH)
+}
+
+/// Files below a directory that were written at this time or later and contain the key.
+fn files_with_the_key_since(directory: &Path, time: SystemTime) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => found.extend(files_with_the_key(&path)),
-            Ok(kind) if kind.is_file() => {
+        match entry.metadata() {
+            Ok(of) if of.is_dir() => found.extend(files_with_the_key_since(&path, time)),
+            Ok(of) if of.is_file() && of.modified().is_ok_and(|written| written >= time) => {
                 let bytes = fs::read(&path).unwrap_or_default();
                 let has = bytes.windows(CANARY_KEY.len()).any(|window| window == CANARY_KEY.as_bytes());
                 found.extend(has.then_some(path));
@@ -129,12 +137,16 @@ fn is_record(path: &Path) -> bool {
     name == "events.jsonl" || name.starts_with("session-store.db")
 }
 
-/// Looks at a tenant's files and at the log when it is dropped.
+/// When this process began to watch. What stood in the cache before, the whole program of the CLI, is not read each time.
+static SINCE: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
+
+/// Looks at a tenant's files, at those of the host's cache and at the log when it is dropped.
 pub(crate) struct Watch(PathBuf);
 
 impl Watch {
     pub(crate) fn over(directory: &Path) -> Self {
         log();
+        LazyLock::force(&SINCE);
         Self(directory.to_owned())
     }
 }
@@ -144,6 +156,8 @@ impl Drop for Watch {
         if !std::thread::panicking() {
             let files = files_with_the_key(&self.0).into_iter().filter(|path| !is_record(path)).collect::<Vec<_>>();
             assert!(files.is_empty(), "the key is in files of a tenant: {files:?}");
+            let files = files_with_the_key_since(&real_cli::cache_dir(), *SINCE);
+            assert!(files.is_empty(), "the key is in files of the host's cache: {files:?}");
             assert_eq!(log().with(CANARY_KEY), [""; 0], "the key is in the log");
         }
     }
@@ -152,6 +166,7 @@ impl Drop for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_key_is_found_in_what_is_told_and_in_files() {
@@ -162,5 +177,7 @@ mod tests {
         fs::create_dir(directory.path().join("deep")).expect("made");
         fs::write(directory.path().join("deep/file"), &leak).expect("written");
         assert_eq!(files_with_the_key(directory.path()), [directory.path().join("deep/file")]);
+        let later = SystemTime::now() + Duration::from_secs(60);
+        assert_eq!(files_with_the_key_since(directory.path(), later), [PathBuf::new(); 0]);
     }
 }

@@ -107,9 +107,9 @@ impl Copilot {
     }
 
     /// A sign of life that says nothing else.
-    fn heard_of(&mut self, name: &str) {
+    fn heard_of(&mut self, name: &[u8]) {
         let now = self.port.now;
-        let session = self.names.get(name).and_then(|id| self.sessions.get_mut(id));
+        let session = self.names.find(name).and_then(|id| self.sessions.get_mut(&id));
         if let Some(run) = session.and_then(|session| session.run.as_mut()) {
             run.heard = now;
         }
@@ -117,8 +117,8 @@ impl Copilot {
 
     /// Most of what comes: a piece of text.
     #[inline]
-    fn delta(&mut self, name: &str, delta: &MessageDelta<'_>) {
-        let session = self.names.get(name).and_then(|id| self.sessions.get_mut(id));
+    fn delta(&mut self, name: &[u8], delta: &MessageDelta<'_>) {
+        let session = self.names.find(name).and_then(|id| self.sessions.get_mut(&id));
         if let Some(run) = session.and_then(|session| session.run.as_mut()) {
             run.heard = self.port.now;
             run.delta(delta, &mut self.port);
@@ -126,7 +126,7 @@ impl Copilot {
     }
 
     fn event(&mut self, name: &str, event: &Event<'_>) {
-        let Some(id) = self.names.get(name).copied() else { return };
+        let Some(id) = self.names.find(name.as_bytes()) else { return };
         let Some(run) = self.sessions.get_mut(&id).and_then(|session| session.run.as_mut()) else { return };
         run.heard = self.port.now;
         match run.event(event, &mut self.port) {
@@ -140,10 +140,10 @@ impl Copilot {
 
 /// The session's name and the event's kind, read off a frame that is written as the CLI writes them, and what follows.
 #[inline]
-fn head(body: &[u8]) -> Option<(&str, &[u8], &[u8])> {
+fn head(body: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (name, rest) = plain(after(body, EVENT)?)?;
     let (kind, rest) = plain(after(rest, KIND)?)?;
-    Some((str::from_utf8(name).ok()?, kind, rest))
+    Some((name, kind, rest))
 }
 
 /// What follows `prefix`.

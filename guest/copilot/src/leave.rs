@@ -74,7 +74,7 @@ impl Copilot {
     /// Every server session that may be there: with the instance, nobody is left who knows their names.
     pub(crate) fn leave_all(&mut self) -> BTreeSet<String> {
         let mut names = std::mem::take(&mut self.left);
-        names.extend(std::mem::take(&mut self.names).into_keys());
+        names.extend(self.names.take());
         let servers = self.sessions.values_mut().filter_map(|session| session.server.take());
         names.extend(servers.map(|server| server.name));
         names

@@ -29,6 +29,7 @@ mod failure;
 mod frames;
 mod idle;
 mod leave;
+mod names;
 mod oneshot;
 mod options;
 mod plugin;

@@ -4,6 +4,7 @@ use crate::config::{Config, Mode};
 use crate::connection::Link;
 use crate::effect::Effect;
 use crate::failure::Failure;
+use crate::names::Names;
 use crate::oneshot::OneShot;
 use crate::port::{Port, Question};
 use crate::restart::Restarts;
@@ -67,8 +68,7 @@ pub struct Copilot {
     pub(crate) next_sidecar: SidecarId,
     pub(crate) decoder: Decoder,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
-    /// Which conversation a server session belongs to. Names that are not in here have no one to listen.
-    pub(crate) names: BTreeMap<String, SessionId>,
+    pub(crate) names: Names,
     /// Server sessions that were left while there was no sidecar, and are on disk.
     pub(crate) left: BTreeSet<String>,
     /// Questions about the provider that wait for the sidecar.
@@ -92,7 +92,7 @@ impl Plugin for Copilot {
             next_sidecar: 1,
             decoder: Decoder::default(),
             sessions: BTreeMap::new(),
-            names: BTreeMap::new(),
+            names: Names::default(),
             left: BTreeSet::new(),
             queries: Vec::new(),
             idle_since: None,

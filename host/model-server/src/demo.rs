@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
 use crate::conversation::{Message, Role};
 use crate::prompt::unwrap_prompt;
 use crate::recorder::RecordedRequest;
@@ -24,7 +27,8 @@ pub(crate) fn reply(request: &RecordedRequest) -> Reply {
 
 /// The text that the demo model answers a conversation with.
 fn text(messages: &[Message]) -> String {
-    let turn = messages.iter().filter(|message| message.role == Role::User).count();
+    let prompts = messages.iter().filter(|message| message.role == Role::User);
+    let turn: usize = prompts.map(|prompt| 1 + carried_over(&prompt.text)).sum();
     let said = match messages.last() {
         Some(last) if last.role == Role::Tool => format!("The tool returned: {}", quote(&last.text)),
         _ => format!("You said: {}", quote(last_prompt(messages))),
@@ -35,6 +39,23 @@ fn text(messages: &[Message]) -> String {
          To talk to a real model, set GITHUB_TOKEN (for GitHub Copilot), or set COPILOT_PROVIDER_BASE_URL (for an endpoint of your own), \
          or add a [providers] section to llmp.toml."
     )
+}
+
+/// How many prompts stand in the record of an earlier conversation, where a prompt carries one. Whoever talks to the demo model
+/// after the CLI was killed sees by the count that nothing was lost.
+fn carried_over(prompt: &str) -> usize {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        role: &'a str,
+        text: Option<IgnoredAny>,
+    }
+    let record = prompt.lines().skip_while(|line| !line.starts_with("-----BEGIN RECORD ")).skip(1);
+    record
+        .take_while(|line| !line.starts_with("-----END RECORD "))
+        .filter(|line| {
+            serde_json::from_str(line).is_ok_and(|line: Line<'_>| line.role == "user" && line.text.is_some())
+        })
+        .count()
 }
 
 /// The last user prompt, without wrappers; empty when there is none.
@@ -103,10 +124,19 @@ mod tests {
     }
 
     #[test]
-    fn of_a_conversation_that_was_carried_over_it_quotes_the_question() {
-        let carried =
-            format!("-----BEGIN RECORD-----\n{}\n-----END RECORD-----\nGo on.\n\nthe question\n", "x ".repeat(300));
-        assert!(text(&chat(&[&carried])).contains("You said: \"the question\"\n"));
+    fn of_a_conversation_that_was_carried_over_it_quotes_the_question_and_counts_all() {
+        let record = [
+            json!({"role": "user", "text": "x ".repeat(300)}),
+            json!({"role": "user", "image": {"media_type": "image/png"}}),
+            json!({"role": "assistant", "text": "an answer"}),
+            json!({"role": "user", "text": "another"}),
+        ];
+        let record = record.map(|line| line.to_string()).join("\n");
+        let carried = format!("-----BEGIN RECORD a-----\n{record}\n-----END RECORD a-----\nGo on.\n\nthe question\n");
+        let text = text(&chat(&[&carried, "on"]));
+        assert!(text.contains("turn 4 of our conversation"), "{text}");
+        let text = super::text(&chat(&[&carried]));
+        assert!(text.contains("You said: \"the question\"\n") && text.contains("turn 3 of"), "{text}");
     }
 
     #[test]

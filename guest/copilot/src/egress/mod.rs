@@ -115,7 +115,7 @@ impl Copilot {
         let session = start.session_id.as_ref().map(|id| &*id.0);
         let egress = &mut self.port.egress;
         let admitted = match session {
-            Some(name) if !self.names.contains_key(name) => {
+            Some(name) if !self.names.contains(name) => {
                 Err(Refusal::new("ECANCELED", "the turn of this request is over"))
             }
             _ => egress.check(start),
@@ -156,8 +156,8 @@ impl Copilot {
     fn refuse_request(&mut self, name: &str, session: Option<&str>, refusal: &Refusal) {
         let message = format!("a request of the Copilot CLI was not sent: {}", refusal.message);
         self.port.log(Level::Warn, message.clone());
-        let id = session.and_then(|name| self.names.get(name));
-        if let Some(run) = id.and_then(|id| self.sessions.get(id)?.run.as_ref()) {
+        let id = session.and_then(|name| self.names.find(name.as_bytes()));
+        if let Some(run) = id.and_then(|id| self.sessions.get(&id)?.run.as_ref()) {
             run.turn.notice(NoticeKind::Other("egress-refused".to_owned()), message.clone(), &mut self.port.out);
         }
         let error = Some(ResponseError { message: &message, code: refusal.code });
@@ -168,7 +168,7 @@ impl Copilot {
     /// The turn that a request is for, which has just heard of its model.
     fn asker(&mut self, id: RequestId) -> Option<&mut Run> {
         let name = self.port.egress.requests.get(id)?.session.as_ref()?;
-        let run = self.sessions.get_mut(self.names.get(name)?)?.run.as_mut()?;
+        let run = self.sessions.get_mut(&self.names.find(name.as_bytes())?)?.run.as_mut()?;
         if !matches!(run.stage, Stage::Sending | Stage::Running) {
             return None;
         }
@@ -218,7 +218,7 @@ impl Copilot {
         }
         let Some((open, _)) = self.port.egress.requests.answering(*id, 0) else { return };
         open.answer.end(Ending::Failed(Refusal::new(seen::code(failure.kind), failure.message.clone())));
-        let session = open.session.clone().and_then(|name| self.names.get(&name).copied());
+        let session = open.session.clone().and_then(|name| self.names.find(name.as_bytes()));
         self.port.go_on(*id);
         if let (Some(last), Some(session)) = (last, session) {
             self.fail_turn(session, &last, true);

@@ -10,6 +10,7 @@ use crate::wire::event::{ExternalTool, Message};
 use llm_provider_core::turn::Turn;
 use llm_provider_guest::events::BlockIndex;
 use llm_provider_guest::types::{self, Block};
+use memchr::arch::all::is_equal; // see `names`
 use std::collections::BTreeSet;
 
 /// The items of a turn.
@@ -59,7 +60,9 @@ impl Stream {
     #[inline]
     pub(crate) fn text(&mut self, message: &str, delta: &str, turn: &mut Turn, out: &mut Out) {
         let block = match self.items.last() {
-            Some(Item { part: Part::Text { message: last }, state: State::Open, block, .. }) if last == message => {
+            Some(Item { part: Part::Text { message: last }, state: State::Open, block, .. })
+                if is_equal(last.as_bytes(), message.as_bytes()) =>
+            {
                 *block
             }
             _ => match self.begin_text(message, turn, out) {
