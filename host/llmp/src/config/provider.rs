@@ -27,7 +27,8 @@ pub(super) fn resolve(flags: &Flags, file: &File, env: &Environment, report: &mu
     Ok(Decided { provider, model, fallback })
 }
 
-/// Every provider that is configured, or why it cannot be used; only the one that was asked for, if one was.
+/// Every provider that is configured, or why it cannot be used; only that of the flag, if there is one. Who is asked where
+/// nothing is said, by the variable or the file, is one of them.
 pub(super) fn all(
     flags: &Flags,
     file: &File,
@@ -35,7 +36,8 @@ pub(super) fn all(
     report: &mut Report,
 ) -> Result<Vec<Result<From<Provider>, Failure>>, Failure> {
     let available = Available::new(file, env, report)?;
-    let choices = match report.choose("provider", asked(flags, file, env)?) {
+    let [by_flag, ..] = asked(flags, file, env)?;
+    let choices = match report.choose("provider", [by_flag]) {
         Some(asked) => vec![available.named(&asked)?],
         None => available.all(),
     };

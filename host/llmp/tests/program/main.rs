@@ -8,3 +8,4 @@ mod history;
 mod run;
 mod servers;
 mod signals;
+mod terminal;

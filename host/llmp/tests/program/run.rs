@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What nothing takes that is not broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A place to run the program in: its own home, its own working directory, the shared cache of downloads.
 pub(crate) struct Place {

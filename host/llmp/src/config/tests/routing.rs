@@ -133,6 +133,10 @@ fn all_that_are_configured_can_be_listed() {
     );
     assert_eq!(all(&[OPENAI, ANTHROPIC], Some("anthropic")), [Ok("anthropic".to_owned())]);
     assert_eq!(all(&[], None), [Ok("demo".to_owned())]);
+    let with_default = all(&[OPENAI, ANTHROPIC, ("LLMP_PROVIDER", "openai")], None);
+    assert_eq!(with_default, ["openai", "anthropic"].map(|name| Ok(name.to_owned())), "a default takes none away");
+    scratch.write("work/llmp.toml", "provider = \"anthropic\"\n");
+    assert_eq!(all(&[OPENAI, ANTHROPIC], None), with_default);
     let wrong = all(&[OPENAI, ("GITHUB_TOKEN", "ghp_x")], None);
     assert!(wrong[0].is_ok() && wrong[1].as_ref().is_err_and(|message| message.contains("ghp_")), "{wrong:?}");
 }
