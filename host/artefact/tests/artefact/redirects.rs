@@ -1,17 +1,7 @@
 //! Where requests may be sent, and with which credentials.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a failing test panics and says where"
-)]
-
-mod registry;
-
+use crate::registry::*;
 use llm_provider_artefact::{Error, obtain};
-use registry::*;
 
 const TOKEN: &str = "Bearer t0k3n";
 

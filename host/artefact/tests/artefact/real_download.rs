@@ -2,14 +2,6 @@
 //!
 //! `LLMP_TEST_SKIP_REAL_CLI` leaves it out, with a line that says so.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a failing test panics and says where"
-)]
-
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,7 +1,5 @@
 //! A registry on loopback with one small package, whose every answer a test can bend.
 
-#![allow(dead_code, unreachable_pub, reason = "each test program uses its own part")]
-
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -21,12 +19,12 @@ use llm_provider_artefact::{COPILOT_CLI, Platform, Request, Version, npm};
 use sha2::{Digest, Sha256, Sha512};
 
 /// Not the pinned version: no pin stands in the way of a synthetic package.
-pub const VERSION: &str = "1.0.50";
-pub const PLATFORM: &str = "linux-x64";
+pub(crate) const VERSION: &str = "1.0.50";
+pub(crate) const PLATFORM: &str = "linux-x64";
 
 /// An answer of the registry.
 #[derive(Clone)]
-pub enum Reply {
+pub(crate) enum Reply {
     Bytes(Vec<u8>),
     Status(u16),
     Redirect(String),
@@ -39,9 +37,9 @@ pub enum Reply {
 }
 
 #[derive(Debug, Clone)]
-pub struct Seen {
-    pub path: String,
-    pub authorization: Option<String>,
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    pub(crate) authorization: Option<String>,
 }
 
 #[derive(Clone, Default)]
@@ -50,14 +48,14 @@ struct Shared {
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
-pub struct Registry {
-    pub address: SocketAddr,
+pub(crate) struct Registry {
+    pub(crate) address: SocketAddr,
     shared: Shared,
 }
 
 impl Registry {
     /// Nothing in it.
-    pub async fn empty() -> Self {
+    pub(crate) async fn empty() -> Self {
         let shared = Shared::default();
         let app = Router::new().fallback(answer).with_state(shared.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -67,7 +65,7 @@ impl Registry {
     }
 
     /// A registry below `/npm/` with one package.
-    pub async fn with(package: &[u8]) -> Self {
+    pub(crate) async fn with(package: &[u8]) -> Self {
         let registry = Self::empty().await;
         registry.list(&registry.url(ARCHIVE), &integrity(package));
         registry.set(ARCHIVE, Reply::Bytes(package.to_vec()));
@@ -75,38 +73,38 @@ impl Registry {
     }
 
     /// Sets the description of the version.
-    pub fn list(&self, archive: &str, integrity: &str) {
+    pub(crate) fn list(&self, archive: &str, integrity: &str) {
         self.list_at(METADATA, archive, integrity);
     }
 
     /// The same elsewhere.
-    pub fn list_at(&self, path: &str, archive: &str, integrity: &str) {
+    pub(crate) fn list_at(&self, path: &str, archive: &str, integrity: &str) {
         let document = format!(
             r#"{{"name":"@github/copilot-linux-x64","version":"{VERSION}","dist":{{"tarball":"{archive}","integrity":"{integrity}"}}}}"#
         );
         self.set(path, Reply::Bytes(document.into_bytes()));
     }
 
-    pub fn set(&self, path: &str, reply: Reply) {
+    pub(crate) fn set(&self, path: &str, reply: Reply) {
         self.shared.replies.lock().unwrap().insert(path.to_owned(), reply);
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.shared.seen.lock().unwrap().clone()
     }
 
-    pub fn hits(&self, path: &str) -> usize {
+    pub(crate) fn hits(&self, path: &str) -> usize {
         self.seen().iter().filter(|seen| seen.path == path).count()
     }
 }
 
-pub const METADATA: &str = "/npm/@github%2fcopilot-linux-x64/1.0.50";
-pub const PACKUMENT: &str = "/npm/@github%2fcopilot-linux-x64";
-pub const ARCHIVE: &str = "/npm/@github/copilot-linux-x64/-/copilot-linux-x64-1.0.50.tgz";
+pub(crate) const METADATA: &str = "/npm/@github%2fcopilot-linux-x64/1.0.50";
+pub(crate) const PACKUMENT: &str = "/npm/@github%2fcopilot-linux-x64";
+pub(crate) const ARCHIVE: &str = "/npm/@github/copilot-linux-x64/-/copilot-linux-x64-1.0.50.tgz";
 
 async fn answer(State(shared): State<Shared>, request: HttpRequest) -> Response {
     let path = request.uri().path_and_query().unwrap().to_string();
@@ -149,16 +147,16 @@ fn respond(reply: Reply) -> Response {
 
 type Chunk = Result<Vec<u8>, std::io::Error>;
 
-pub fn integrity(bytes: &[u8]) -> String {
+pub(crate) fn integrity(bytes: &[u8]) -> String {
     format!("sha512-{}", base64::engine::general_purpose::STANDARD.encode(Sha512::digest(bytes)))
 }
 
-pub fn sha256_hex(bytes: &[u8]) -> String {
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A package as npm packs it. The program is noise, so that it does not shrink.
-pub fn package() -> Vec<u8> {
+pub(crate) fn package() -> Vec<u8> {
     package_of(&[
         ("package/copilot", 0o755, &program()),
         ("package/package.json", 0o644, PACKAGE_JSON.as_bytes()),
@@ -167,9 +165,9 @@ pub fn package() -> Vec<u8> {
     ])
 }
 
-pub const PACKAGE_JSON: &str = r#"{"name":"@github/copilot-linux-x64","version":"1.0.50"}"#;
+pub(crate) const PACKAGE_JSON: &str = r#"{"name":"@github/copilot-linux-x64","version":"1.0.50"}"#;
 
-pub fn program() -> Vec<u8> {
+pub(crate) fn program() -> Vec<u8> {
     let mut state = 1u32;
     let noise = std::iter::repeat_with(move || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -178,7 +176,7 @@ pub fn program() -> Vec<u8> {
     noise.take(64 * 1024).collect()
 }
 
-pub fn package_of(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
+pub(crate) fn package_of(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, mode, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -189,18 +187,18 @@ pub fn package_of(files: &[(&str, u32, &[u8])]) -> Vec<u8> {
     archive.into_inner().unwrap().finish().unwrap()
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
 /// A request for the synthetic package that sees no configuration but the registry's address.
-pub fn request(registry: &Registry, cache: &Path) -> Request {
+pub(crate) fn request(registry: &Registry, cache: &Path) -> Request {
     request_with(cache, &[("npm_config_registry", &registry.url("/npm/"))])
 }
 
-pub fn request_with(cache: &Path, env: &[(&str, &str)]) -> Request {
+pub(crate) fn request_with(cache: &Path, env: &[(&str, &str)]) -> Request {
     let platform: Platform = PLATFORM.parse().unwrap();
     let mut request = Request::new(COPILOT_CLI, platform, cache);
     request.version = Version::parse(VERSION).unwrap();
@@ -211,13 +209,13 @@ pub fn request_with(cache: &Path, env: &[(&str, &str)]) -> Request {
 }
 
 /// Home and working directory are places that do not exist, so that no file of this machine is read.
-pub fn inputs(cache: &Path, env: &[(&str, &str)]) -> npm::Inputs {
+pub(crate) fn inputs(cache: &Path, env: &[(&str, &str)]) -> npm::Inputs {
     let env: HashMap<String, String> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     npm::Inputs::new(move |name| env.get(name).cloned(), cache.join("no-home"), cache.join("no-work"))
 }
 
 /// Everything below a directory, without the lock files.
-pub fn listing(dir: &Path) -> Vec<String> {
+pub(crate) fn listing(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![dir.to_owned()];
     while let Some(dir_now) = open.pop() {
@@ -235,7 +233,7 @@ pub fn listing(dir: &Path) -> Vec<String> {
 }
 
 /// Everything in the product's directory that is not the published tree.
-pub fn leftovers(cache: &Path) -> Vec<String> {
+pub(crate) fn leftovers(cache: &Path) -> Vec<String> {
     let all = listing(&cache.join("sidecars/copilot-cli"));
     all.into_iter().filter(|name| !name.starts_with("1.0.50-linux-x64")).collect()
 }

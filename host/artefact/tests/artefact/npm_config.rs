@@ -1,21 +1,11 @@
 //! Which registry wins, and from where.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a failing test panics and says where"
-)]
-
-mod registry;
-
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::registry::*;
 use llm_provider_artefact::npm::{Inputs, Settings, Source, resolve};
 use llm_provider_artefact::{Error, Runner, Running, ShortCommand, obtain};
-use registry::*;
 
 /// A machine with a home, a project and an npm of its own.
 struct Machine {

@@ -1,19 +1,9 @@
 //! The way of a package from a registry on loopback into the cache, and what may go wrong on it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a failing test panics and says where"
-)]
-
-mod registry;
-
 use std::time::Duration;
 
+use crate::registry::*;
 use llm_provider_artefact::{Error, Given, Integrity, Lookup, Origin, Progress, Verified, locate, obtain};
-use registry::*;
 
 fn silent(_: Progress) {}
 

@@ -1,21 +1,11 @@
 //! Paths that somebody named go before everything else.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a failing test panics and says where"
-)]
-
-mod registry;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use crate::registry::*;
 use llm_provider_artefact::{Error, Given, Located, Lookup, Origin, Runner, Running, ShortCommand, locate, obtain};
-use registry::*;
 
 /// Answers `--version` with a fixed text.
 struct Says(&'static str, Mutex<Vec<ShortCommand>>);

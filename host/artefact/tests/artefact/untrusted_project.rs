@@ -1,18 +1,8 @@
 //! What a project's `.npmrc` that came with a clone cannot do.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a failing test panics and says where"
-)]
-
-mod registry;
-
+use crate::registry::*;
 use llm_provider_artefact::npm::{Settings, Source, resolve};
 use llm_provider_artefact::{Egress, Error, Request, obtain};
-use registry::*;
 
 const SECRET: &str = "hunter2";
 

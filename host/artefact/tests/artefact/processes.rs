@@ -1,21 +1,11 @@
 //! Many at once, and killed ones.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a failing test panics and says where"
-)]
-
-mod registry;
-
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::registry::*;
 use llm_provider_artefact::{Lookup, Request, locate, obtain};
-use registry::*;
 
 const CHILD: &str = "LLMP_ARTEFACT_CHILD";
 
@@ -47,7 +37,7 @@ fn start_limited(limit: &str, registry: &Registry, cache: &Path) -> Child {
 
 fn spawn(mut command: Command, registry: &Registry, cache: &Path) -> Child {
     command
-        .args(["--exact", "child", "--nocapture"])
+        .args(["--exact", "processes::child", "--nocapture"])
         .env(CHILD, format!("{}|{}", registry.url("/npm/"), cache.display()))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -188,7 +178,7 @@ async fn small_disk() {
 /// H01: a disk of 1 MiB that is full after any number of pages, so at any of the writes.
 #[tokio::test(flavor = "multi_thread")]
 async fn h01_a_disk_that_fills_at_any_page_publishes_nothing_half() {
-    const DISK: &str = "mount -t tmpfs -o size=1m tmpfs \"$1\" || exit 77; exec \"$0\" --exact small_disk";
+    const DISK: &str = "mount -t tmpfs -o size=1m tmpfs \"$1\" || exit 77; exec \"$0\" --exact processes::small_disk";
     let registry = Registry::with(&package()).await;
     let place = tempfile::tempdir().unwrap();
     let mut alone = Command::new("unshare");
@@ -209,7 +199,7 @@ async fn faulty(call: &'static str, time: usize, registry: &str, cache: &Path) -
     let mut traced = Command::new("strace");
     let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error=EIO:when={time}"));
     traced.args(["-f", "-qq", "-e", &trace, "-e", &inject]).arg(std::env::current_exe().unwrap());
-    traced.args(["--exact", "child", "--nocapture"]).env(CHILD, format!("{registry}|{}", cache.display()));
+    traced.args(["--exact", "processes::child", "--nocapture"]).env(CHILD, format!("{registry}|{}", cache.display()));
     let ran = tokio::task::spawn_blocking(move || traced.output()).await.unwrap().ok()?;
     let text = String::from_utf8_lossy(&ran.stderr).into_owned();
     (!text.contains("PTRACE")).then_some(text)

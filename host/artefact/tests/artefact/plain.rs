@@ -1,17 +1,7 @@
 //! Digests that come without TLS. A proxy on loopback stands for everybody who sits on the way.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a failing test panics and says where"
-)]
-
-mod registry;
-
+use crate::registry::*;
 use llm_provider_artefact::{Error, Request, Secret, Verified, obtain};
-use registry::*;
 
 const SUMS: &str = "/rel/v1.0.50/SHA256SUMS.txt";
 

@@ -1,20 +1,10 @@
 //! N07: archives that must not be unpacked, made by hand.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a failing test panics and says where"
-)]
-
-mod registry;
-
 use std::path::Path;
 
+use crate::registry::{gzip, listing, program};
 use llm_provider_artefact::Limits;
 use llm_provider_artefact::unpack::{Layout, UnpackProblem, unpack};
-use registry::{gzip, listing};
 use tar::{EntryType, Header};
 
 /// A tar stream under construction, without the checks of a well-meaning writer.
@@ -178,7 +168,7 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, Is)> {
     padded.resize(8 << 20, 0);
     all.push(("bomb behind the end", gzip(&padded), |p| matches!(p, UnpackProblem::Ratio { .. })));
     let noise = (0..6).fold(tar(), |tar, index| {
-        let data: Vec<u8> = (0..16).flat_map(|_| registry::program()).collect();
+        let data: Vec<u8> = (0..16).flat_map(|_| program()).collect();
         tar.entry(format!("package/{index}").as_bytes(), EntryType::Regular, 1 << 20, &data, b"")
     });
     // The noise repeats every 64 KiB, further than gzip looks back.
